@@ -1,0 +1,118 @@
+"""What the live log is asked, and what it answers: values shared by the services and ``live``."""
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+AppendKind = Literal[
+    "OK", "SEED", "VERIFY", "BLOCK", "ENDED", "STALE", "PARKED", "NOT_WORKER", "SEQ_GAP", "FULL"
+]
+
+
+@dataclass(slots=True)
+class Append:
+    """Entries to append to one task's log."""
+
+    task_id: str
+    entries: list[bytes]
+    """Canonical JSON objects without ``seqId``."""
+    own_first: int | None
+    """The number the caller gave the first of them."""
+    attempt: int | None
+    worker_id: str | None
+
+
+class Appended(NamedTuple):
+    """The log's answer to an :class:`Append`; which fields count depends on ``kind``."""
+
+    kind: AppendKind
+    ticket: str = ""
+    """SEED, VERIFY: under this ticket PostgreSQL has to be asked."""
+    first: int = 0
+    last: int = 0
+    ms: int = 0
+    cancelled: bool = False
+    number: int = 0
+    """STALE, PARKED: the current attempt. SEQ_GAP: the expected number. BLOCK: how many are needed."""
+
+
+@dataclass(slots=True, frozen=True)
+class Seed:
+    """What PostgreSQL said of a running task under a ticket."""
+
+    task_id: str
+    ticket: str
+    attempt: int
+    worker_id: str | None
+    start: int
+    limit: int
+    history_upto: int
+    history_bytes: int
+    cancelled: bool
+    ord: int
+
+
+@dataclass(slots=True, frozen=True)
+class Seeded:
+    """``OK``; ``AGAIN``: the ticket is void; ``DRAIN``: these entries must be archived first."""
+
+    kind: Literal["OK", "AGAIN", "DRAIN"]
+    entries: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True, frozen=True)
+class Fence:
+    """A task changed hands: to a new ``attempt`` (``l``), or back to the queue (``p``)."""
+
+    task_id: str
+    state: Literal["l", "p"]
+    attempt: int
+    worker_id: str | None
+
+
+@dataclass(slots=True, frozen=True)
+class Peeked:
+    """The live log of a task about to end."""
+
+    reachable: bool
+    intact: bool
+    """The log was found, and seeded under the present incarnation of Redis."""
+    upto: int = 0
+    """What PostgreSQL held when this log was seeded."""
+    entries: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True, frozen=True)
+class Close:
+    """A committed end; closes the log."""
+
+    task_id: str
+    history_upto: int
+    ord: int
+    seed_ticket: str
+    """Empty where no number was ever issued."""
+    final: bytes
+    """The status, a line break, and the final event's envelope."""
+
+
+@dataclass(slots=True, frozen=True)
+class Closed:
+    """How the log was found at the end."""
+
+    kind: Literal["GONE", "CLOSED", "REST", "OTHER"]
+    proven: bool
+    """Nothing was lost since the last seed."""
+    last: int
+    rest: list[bytes] = field(default_factory=list)
+    """Entries PostgreSQL lacks, at most a page of them."""
+
+
+@dataclass(slots=True, frozen=True)
+class Read:
+    """A look at a live log."""
+
+    state: str
+    """Empty where there is no log."""
+    last: int
+    """The last number given."""
+    complete: bool
+    entries: list[bytes]

@@ -1,0 +1,270 @@
+"""What the store is asked and answers: values shared by the services and ``store``."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from msgspec import Raw, Struct
+
+
+class Registration(Struct, omit_defaults=True):
+    """A task to register."""
+
+    n: int
+    id: str
+    task_type: str
+    timeout_seconds: int
+    metadata: Raw | Any = None
+    params: Raw | Any = None
+    priority: int = 0
+    run_at: datetime | None = None
+    max_retries: int = 0
+    max_attempts: int | None = None
+    own_id: bool = False
+    """The caller chose the id."""
+
+
+class Registered(NamedTuple):
+    """A task that was registered now."""
+
+    id: str
+    created_at: str
+    timeout_at: str
+
+
+class Existing(NamedTuple):
+    """A task whose id was wanted again."""
+
+    id: str
+    status: str
+    created_at: str
+    timeout_at: str
+    same_request: bool
+
+
+class Claimer(Struct):
+    """Somebody who wants a task."""
+
+    n: int
+    worker_id: str
+    lease_seconds: int | None
+    claim_id: str | None
+
+
+class Start(Struct):
+    """Somebody who wants this very task."""
+
+    id: str
+    worker_id: str | None
+    lease_seconds: int | None
+
+
+class StartOutcome(NamedTuple):
+    """The state a task was found in, and what start made of it (``None`` s where refused)."""
+
+    id: str
+    status: str
+    attempt: int
+    worker_id: str | None
+    updated_at: str | None
+    new_attempt: int | None
+    lease_expires_at: str | None
+
+
+class End(Struct, omit_defaults=True):
+    """A task's end, with what its live log holds."""
+
+    id: str
+    outcome: str
+    worker_id: str | None = None
+    attempt: int | None = None
+    result: Raw | Any = None
+    error: Raw | Any = None
+    intact: bool = False
+    from_upto: int = 0
+    first_seq: int | None = None
+    last_seq: int | None = None
+    entries: str | None = None
+    retry_id: str | None = None
+    retry_jitter: float | None = None
+    """Factor of the backoff, 0.5 to 1.5."""
+
+
+class EndOutcome(NamedTuple):
+    """The state a task was found in, and how it stands now."""
+
+    id: str
+    status: str
+    attempt: int
+    worker_id: str | None
+    ord: int
+    updated_at: str
+    new_task_id: str | None
+    history_upto: int
+    seq_limit: int
+    seed_ticket: str | None
+    ended: bool
+    """It was this call that ended it."""
+    live_debt: bool | None
+
+
+class Release(Struct):
+    """A task handed back."""
+
+    id: str
+    worker_id: str | None
+    attempt: int | None
+
+
+class ReleaseOutcome(NamedTuple):
+    """The state a task was found in, and whether it went back to the queue."""
+
+    id: str
+    status: str
+    attempt: int
+    worker_id: str | None
+    released_by: str | None
+    released: bool
+    task_type: str | None
+    seq_limit: int | None
+    updated_at: str | None
+
+
+class Retry(Struct):
+    """A task to register anew under another id."""
+
+    id: str
+    new_id: str
+
+
+class RetryOutcome(NamedTuple):
+    """The state a task was found in, and its retry (``None`` s where refused)."""
+
+    id: str
+    status: str
+    root: str
+    new_id: str | None
+    retry_count: int | None
+    task_type: str
+    unfinished: str | None
+    """The chain's unfinished task before this call."""
+
+
+@dataclass(slots=True)
+class TaskRecord:
+    """A stored task: the public columns in the order of the API, then what reading its history needs."""
+
+    id: str
+    task_type: str
+    status: str
+    metadata: Raw | None
+    params: Raw | None
+    result: Raw | None
+    error: Raw | None
+    timeout_seconds: int
+    worker_id: str | None
+    original_task_id: str | None
+    retry_count: int
+    created_at: str
+    updated_at: str
+    started_at: str | None
+    completed_at: str | None
+    timeout_at: str
+    attempt: int
+    max_attempts: int | None
+    priority: int
+    run_at: str | None
+    lease_expires_at: str | None
+    max_retries: int
+    cancel_requested_at: str | None
+    new_task_id: str | None
+    seq_limit: int = 0
+    history_upto: int = 0
+    lost_to: int | None = None
+    live_debt: bool = False
+    history: str | None = None
+    """Stored entries, as lines."""
+
+
+class StoredHistory(NamedTuple):
+    """A task's state beside the next stored entries after some number."""
+
+    status: str
+    updated_at: str
+    result: Raw | None
+    error: Raw | None
+    new_task_id: str | None
+    worker_id: str | None
+    attempt: int
+    cancel_requested: bool
+    history_upto: int
+    lost_to: int | None
+    live_debt: bool
+    long_ended: bool | None
+    """It ended more than two seconds ago."""
+    chunks: list[str]
+
+
+class Holder(NamedTuple):
+    """Who holds a task, and the numbers bought for it."""
+
+    id: str
+    status: str
+    attempt: int
+    worker_id: str | None
+    cancelled: bool
+    seed_start: int
+    seq_limit: int
+    history_upto: int
+    history_bytes: int
+    ord: int
+
+
+class SeedRequest(Struct):
+    """A look at a task under a ticket of its live log."""
+
+    id: str
+    ticket: str
+
+
+class Archive(Struct, omit_defaults=True):
+    """Entries to append to a stored history, if that still ends at ``expected``."""
+
+    id: str
+    expected: int
+    first_seq: int | None = None
+    last_seq: int | None = None
+    entries: str | None = None
+    settles: bool = False
+    """The live log is closed: the task owes it nothing more."""
+    lost: bool = False
+    """What is not stored of the numbers given may be missing."""
+    if_owed: bool = False
+    """``lost`` counts only while the task still owes its live log."""
+
+
+class EndedTask(NamedTuple):
+    """An ended task, as closing its live log needs it."""
+
+    id: str
+    status: str
+    ord: int
+    updated_at: str
+    result: Raw | None
+    error: Raw | None
+    new_task_id: str | None
+    history_upto: int
+    seq_limit: int
+    seed_ticket: str | None
+    live_debt: bool
+    young: bool
+    """It ended so lately that whoever ended it is still closing its log."""
+
+
+TASK_COLUMNS = (
+    "t.id, t.task_type, t.status, t.metadata, t.params, t.result, t.error, t.timeout_seconds, t.worker_id, "
+    "t.original_task_id, t.retry_count, t.created_at, t.updated_at, t.started_at, t.completed_at, "
+    "t.timeout_at, t.attempt, t.max_attempts, t.priority, t.run_at, t.lease_expires_at, t.max_retries, "
+    "t.cancel_requested_at, t.new_task_id"
+)
+"""The columns of a :class:`TaskRecord`, in its order."""

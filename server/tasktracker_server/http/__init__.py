@@ -1,0 +1,1 @@
+"""HTTP: translates requests and answers; decides nothing."""

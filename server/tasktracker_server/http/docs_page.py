@@ -1,0 +1,8 @@
+"""x"""
+
+from typing import Any
+
+
+def render(document: dict[str, Any]) -> str:
+    """X."""
+    return ""

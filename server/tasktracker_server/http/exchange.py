@@ -1,0 +1,258 @@
+"""One request and its answer.
+
+Tornado calls an exchange with the headers, the pieces of the body, and the end; the exchange decides how
+much of a body is read, runs the endpoint, and sees the answer out. It exists from the moment a connection
+waits for a request, so that one look at it tells what its connection is doing.
+"""
+
+import asyncio
+import logging
+from enum import IntEnum
+from typing import Final, cast
+
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+
+from tasktracker_schema.routes import CLAIM
+from tasktracker_server.core.errors import TrackerError
+from tasktracker_server.http import admission, answers, streams
+from tasktracker_server.http.answers import Reply
+from tasktracker_server.http.calls import Call, CallerGone, EventStream
+from tasktracker_server.http.front import Front
+from tasktracker_server.http.outgoing import Outgoing
+from tasktracker_server.http.routing import Target
+
+_log = logging.getLogger(__name__)
+
+_LINGER_SECONDS: Final = 2.0
+"""How long a refused body is still taken in: a socket closed on unread data would lose the answer."""
+_NOWHERE: Final = Target(None, "", "")
+
+
+class Phase(IntEnum):
+    """Where an exchange stands."""
+
+    WAITING = 0
+    """For a request: its headers are not all there."""
+    READING = 1
+    ANSWERING = 2
+    STREAMING = 3
+    DONE = 4
+    """The answer is with the connection."""
+
+
+class Exchange(HTTPMessageDelegate):
+    """Answers one request."""
+
+    def __init__(self, connection: HTTP1Connection, front: Front) -> None:
+        self.phase = Phase.WAITING
+        self.idle_sweeps = 0
+        """Looks at the connection since something last moved on it."""
+        self._connection = connection
+        self._front = front
+        self._refusal: TrackerError | None = None
+        self._received = 0
+        self._body: list[bytes] = []
+        self._answered_early = False
+        self._ending = False
+        self._task: asyncio.Task[None] | None = None
+
+    # What Tornado tells
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> None:
+        """Find out what is wanted, and refuse a body that need not be read."""
+        front = self._front
+        self.phase = Phase.READING
+        self.idle_sweeps = 0
+        self._began = front.loop.time()
+        method, uri, version = cast(RequestStartLine, start_line)
+        path, _, self._query = uri.partition("?")
+        self._headers = headers
+        self._out = Outgoing(self._connection, method, version, headers, admission.request_id(headers))
+        self._limit = front.options.body_limit
+        self._target = _NOWHERE
+        declared = admission.declared_length(headers)
+        try:
+            self._target = front.router.find(method, path)
+            self._limit = front.body_limit(self._target.route)
+            admission.admit(headers, declared, self._limit)
+        except TrackerError as refusal:
+            self._refusal = refusal
+            self._answer_early(headers, declared)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a piece of the body; of a refused one only its length counts."""
+        self.idle_sweeps = 0
+        self._received += len(chunk)
+        if self._refusal is None and self._received <= self._limit:
+            self._body.append(chunk)
+            return
+        self._body.clear()
+        if self._refusal is None:
+            self._refusal = admission.too_large(self._limit)
+        if self._received > self._front.options.drain_limit and not self._answered_early:
+            self._answer_and_linger()
+
+    def finish(self) -> None:
+        """The request is read: answer it."""
+        if self._answered_early:
+            self._end_linger()
+        elif self._refusal is not None:
+            self._answer(answers.refused(self._refusal, self._out.request_id))
+        elif self._target.route is None:
+            self._answer(answers.empty(("Allow", self._target.allow)))
+        else:
+            self._begin(self._target)
+
+    def on_connection_close(self) -> None:
+        """The connection ended before the request was read, or while a refused body was passed over."""
+        self.phase = Phase.DONE
+        self._body.clear()
+
+    # What the server asks
+
+    def end_stream(self) -> None:
+        """End the stream, if this is one; its reader resumes elsewhere."""
+        if self.phase is Phase.STREAMING and not self._ending and self._task is not None:
+            self._ending = True
+            self._task.cancel()
+
+    async def abandon(self) -> None:
+        """Give up the answer that is under way."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    # Refusing
+
+    def _answer_early(self, headers: HTTPHeaders, declared: int) -> None:
+        if admission.expects_invitation(headers):
+            # Nothing of the body was sent yet, and finishing now keeps Tornado from asking for it.
+            self._write_early()
+            self._out.finish()
+        elif declared > self._front.options.drain_limit:
+            self._answer_and_linger()
+
+    def _answer_and_linger(self) -> None:
+        self._write_early()
+        self._front.loop.call_later(_LINGER_SECONDS, self._end_linger)
+
+    def _write_early(self) -> None:
+        self._answered_early = True
+        refusal = self._refusal or admission.too_large(self._limit)
+        self._out.write(answers.refused(refusal, self._out.request_id), closes=True)
+
+    def _end_linger(self) -> None:
+        if self.phase is not Phase.DONE:
+            self.phase = Phase.DONE
+            self._out.finish()
+            self._out.close()
+
+    # Answering
+
+    def _begin(self, target: Target) -> None:
+        front = self._front
+        self.phase = Phase.ANSWERING
+        call = Call(front.service, front.options, target.task_id, self._out.request_id)
+        call.headers = self._headers
+        call.query = self._query
+        call.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        call.gone = self._out.is_closed
+        self._connection.set_close_callback(call.hang_up)
+        self._task = front.loop.create_task(self._run(call))
+        front.running.add(self)
+
+    async def _run(self, call: Call) -> None:
+        try:
+            outcome = await self._outcome(call)
+            if isinstance(outcome, EventStream):
+                await self._stream(outcome, call)
+            elif outcome.undelivered is not None:
+                await self._deliver(outcome, call)
+            else:
+                self._answer(outcome)
+        except CallerGone:
+            pass
+        except asyncio.CancelledError:
+            self._out.close()
+            raise
+        finally:
+            self.phase = Phase.DONE
+            self._front.running.discard(self)
+
+    async def _outcome(self, call: Call) -> Reply | EventStream:
+        try:
+            return await self._front.endpoints[self._action](call)
+        except TrackerError as refusal:
+            return answers.refused(refusal, call.request_id)
+        except CallerGone:
+            raise
+        except Exception:
+            _log.exception("%s failed", self._action, extra=self._traits(500))
+            return answers.broken(call.request_id)
+
+    def _answer(self, reply: Reply) -> None:
+        self._out.write(reply, closes=self._front.draining)
+        self._out.finish()
+        self.phase = Phase.DONE
+        self._tell(reply.status)
+
+    async def _deliver(self, reply: Reply, call: Call) -> None:
+        """Answer, and undo what was done where the caller is seen not to get the answer."""
+        undo = reply.undelivered
+        arrived = False
+        try:
+            if not call.gone and not self._out.has_hung_up():
+                written = self._out.write(reply, closes=self._front.draining)
+                arrived = await streams.delivered(
+                    written, self._out, call, self._front.options.stream_write_timeout
+                )
+        finally:
+            if arrived:
+                self._out.finish()
+            else:
+                self._out.close()
+                if undo is not None:
+                    await undo()
+        self._tell(reply.status)
+
+    async def _stream(self, events: EventStream, call: Call) -> None:
+        self.phase = Phase.STREAMING
+        call.when_gone(self.end_stream)
+        timeout = self._front.options.stream_write_timeout
+        try:
+            whole = await streams.pump(events, self._out, closes=self._front.draining, write_timeout=timeout)
+        except asyncio.CancelledError:
+            if not self._ending or self._task is None:
+                raise
+            self._task.uncancel()
+            whole = True
+        except Exception:
+            # A reader resumes after a stream that just ends.
+            _log.exception("A stream of %s failed", self._action, extra=self._traits(200))
+            whole = True
+        if whole and not call.gone:
+            self._out.finish_stream()
+        else:
+            self._out.close()
+
+    # Telling
+
+    @property
+    def _action(self) -> str:
+        return "none" if self._target.route is None else self._target.route.name
+
+    def _tell(self, status: int) -> None:
+        seconds = self._front.loop.time() - self._began
+        is_slow = seconds > self._front.options.slow_seconds and self._action != CLAIM.name
+        if status > 500 or is_slow:
+            _log.warning(
+                "%s answered %d after %.3f s", self._action, status, seconds, extra=self._traits(status)
+            )
+        elif _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s answered %d", self._action, status, extra=self._traits(status))
+
+    def _traits(self, status: int) -> dict[str, object]:
+        return {"action": self._action, "request_id": self._out.request_id, "status": status}

@@ -1,0 +1,125 @@
+"""What the HTTP layer asks of the services behind it.
+
+Opaque fields of the request structs come checked: empty bytes where nothing was sent, else JSON that
+PostgreSQL can store.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from tasktracker_schema import answers, requests
+from tasktracker_server.core.opaque import Entry
+
+
+class Tasks(Protocol):
+    """The verbs of one task."""
+
+    async def register(self, wanted: requests.RegisterTask, /) -> answers.RegisteredTask:
+        """Register a task."""
+        ...
+
+    async def get(self, task_id: str, with_progress: bool, /) -> answers.Task:
+        """The task as it is now."""
+        ...
+
+    async def start(self, task_id: str, wanted: requests.StartTask, /) -> answers.StartedTask:
+        """Take this very task."""
+        ...
+
+    async def complete(self, task_id: str, wanted: requests.CompleteTask, /) -> answers.EndedTask:
+        """End a task with its result."""
+        ...
+
+    async def fail(self, task_id: str, wanted: requests.FailTask, /) -> answers.FailedTask:
+        """End a task with an error."""
+        ...
+
+    async def time_out(self, task_id: str, wanted: requests.TimeOutTask, /) -> answers.EndedTask:
+        """End a task as timed out."""
+        ...
+
+    async def release(self, task_id: str, wanted: requests.ReleaseTask, /) -> answers.ReleasedTask:
+        """Hand a task back to the queue."""
+        ...
+
+    async def retry(self, task_id: str, /) -> answers.RetriedTask:
+        """Register a failed or timed-out task anew."""
+        ...
+
+    async def process_timeouts(self) -> int:
+        """End what is overdue; how many this call ended."""
+        ...
+
+
+class ProgressLog(Protocol):
+    """Appends to the history of tasks."""
+
+    async def report(
+        self, task_id: str, entries: Sequence[Entry], worker_id: str | None, attempt: int | None, /
+    ) -> answers.ReportedProgress:
+        """Append these entries, all or none."""
+        ...
+
+
+class Claims(Protocol):
+    """Hands tasks to workers."""
+
+    async def claim(self, wanted: requests.ClaimTask, /) -> answers.Task | None:
+        """The next fitting task; cancelling this leaves nothing claimed."""
+        ...
+
+    async def give_back(self, task: answers.Task, /) -> None:
+        """Undo a claim whose answer never reached its caller."""
+        ...
+
+
+class Tracking(Protocol):
+    """Streams of tasks."""
+
+    async def open(
+        self, task_id: str, query: requests.TrackQuery, last_event_id: str | None, /
+    ) -> AsyncGenerator[bytes, None] | None:
+        """The frames of one stream; None when its reader has seen the end already."""
+        ...
+
+
+class Health(Protocol):
+    """What this process says of itself."""
+
+    @property
+    def version(self) -> str:
+        """The version of the running service."""
+        ...
+
+    async def readiness(self) -> answers.Readiness:
+        """Whether the stores answer."""
+        ...
+
+
+class Service(Protocol):
+    """Everything the API can do."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """The verbs of one task."""
+        ...
+
+    @property
+    def progress(self) -> ProgressLog:
+        """Histories."""
+        ...
+
+    @property
+    def claims(self) -> Claims:
+        """Claiming."""
+        ...
+
+    @property
+    def tracking(self) -> Tracking:
+        """Streams."""
+        ...
+
+    @property
+    def health(self) -> Health:
+        """Health."""
+        ...

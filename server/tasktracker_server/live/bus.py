@@ -1,0 +1,150 @@
+"""The event bus: one subscribing connection for a whole process."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import redis.asyncio as aioredis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from tasktracker_server.live.client import LiveClient
+from tasktracker_server.live.keys import Keys
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[bytes], None]
+
+_ACK_SECONDS = 2.0
+_RECONNECT_SECONDS = 0.25
+_SILENCE_SECONDS = 5.0
+
+
+class EventBus:
+    """Hands each message of a channel to its listener.
+
+    ``subscribe`` returns once the server has acknowledged, so that nothing published afterwards is
+    missed; False where Redis is away. Messages are lost while the connection is down: ``on_restored``
+    is called each time it is up, after every channel was acknowledged.
+    """
+
+    def __init__(self, client: LiveClient, keys: Keys) -> None:
+        self._redis: aioredis.Redis = client.redis
+        self._keys = keys
+        self._on_restored: Callable[[], None] = lambda: None
+        self._turn = asyncio.Lock()
+        """Subscribing and unsubscribing reach the server in the order they were asked for."""
+        self._listeners: dict[str, Listener] = {}
+        self._acks: dict[str, list[asyncio.Future[None]]] = {}
+        self._pubsub: PubSub | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    def start(self, on_restored: Callable[[], None]) -> None:
+        """Begin listening."""
+        self._on_restored = on_restored
+        self._reader = asyncio.create_task(self._keep_listening(), name="event-bus")
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        if self._reader is not None:
+            self._reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._reader
+
+    async def subscribe(self, task_id: str, listener: Listener) -> bool:
+        """Listen to a task's channel; whether it is being heard by now."""
+        channel = self._keys.channel(task_id)
+        self._listeners[channel] = listener
+        async with self._turn:
+            if self._pubsub is None or self._listeners.get(channel) is not listener:
+                return False
+            ack: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._acks.setdefault(channel, []).append(ack)
+            try:
+                await self._pubsub.subscribe(channel)
+            except (RedisError, OSError):
+                return False
+        try:
+            await asyncio.wait_for(ack, _ACK_SECONDS)
+        except (RedisError, TimeoutError):
+            return False
+        return True
+
+    async def unsubscribe(self, task_id: str) -> None:
+        """Listen no longer."""
+        channel = self._keys.channel(task_id)
+        self._listeners.pop(channel, None)
+        async with self._turn:
+            if self._pubsub is not None and channel not in self._listeners:
+                with suppress(RedisError, OSError):
+                    await self._pubsub.unsubscribe(channel)
+
+    async def _keep_listening(self) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub() as pubsub:
+                    await self._resubscribe(pubsub)
+                    await self._listen(pubsub)
+            except (RedisError, OSError) as error:
+                log.warning("the event bus lost Redis: %s", error, extra={"action": "bus_lost"})
+            finally:
+                self._pubsub = None
+                self._give_up_acks()
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _resubscribe(self, pubsub: PubSub) -> None:
+        """Listen to all channels again, those included that are asked for meanwhile."""
+        awaited: set[str] = set()
+        while missing := [
+            channel for channel in (self._keys.wake_channel, *self._listeners) if channel not in awaited
+        ]:
+            await pubsub.subscribe(*missing)
+            awaited.update(missing)
+        self._pubsub = pubsub
+        while awaited:
+            message = await pubsub.get_message(timeout=_ACK_SECONDS)
+            if message is None:
+                raise RedisError("subscribing was not acknowledged")
+            self._take(message)
+            if message["type"] == "subscribe":
+                awaited.discard(message["channel"].decode())
+        self._on_restored()
+
+    async def _listen(self, pubsub: PubSub) -> None:
+        """Take messages; a silent connection is asked for a sign of life."""
+        asked = False
+        while True:
+            message = await pubsub.get_message(timeout=_SILENCE_SECONDS)
+            if message is not None:
+                asked = False
+                self._take(message)
+            elif asked:
+                raise RedisError("the connection is silent")
+            else:
+                asked = True
+                await pubsub.ping()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["type"] == "message":
+            if listener := self._listeners.get(message["channel"].decode()):
+                listener(message["data"])
+        elif message["type"] == "subscribe":
+            self._settle_ack(message["channel"].decode())
+
+    def _settle_ack(self, channel: str) -> None:
+        waiting = self._acks.get(channel)
+        if waiting:
+            ack = waiting.pop(0)
+            if not waiting:
+                del self._acks[channel]
+            if not ack.done():
+                ack.set_result(None)
+
+    def _give_up_acks(self) -> None:
+        for waiting in self._acks.values():
+            for ack in waiting:
+                if not ack.done():
+                    ack.set_exception(RedisError("the connection was lost"))
+        self._acks.clear()

@@ -1,0 +1,43 @@
+-- Ends a task's live log for good; PostgreSQL has already committed the end.
+-- KEYS: live, seq, progress
+-- ARGV: history upto (in PostgreSQL), ord, channel, final event (status, line break, envelope), max bytes of one page of the rest,
+--       seed ticket of the row ('' where no number was ever issued)
+-- Answers what was found, whether it proves that nothing was lost since the last seed, the last number
+-- in the list, and the entries PostgreSQL lacks. The final event is told here only when all is stored.
+local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
+local upto, page_bytes, ticket = tonumber(ARGV[1]), tonumber(ARGV[5]), ARGV[6]
+local L = redis.call('HMGET', live, 's', 'g', 'k', 'inc', 'ord')
+local state = L[1]
+if state and L[5] and L[5] ~= ARGV[2] then return {'OTHER', 0, 0} end
+
+local found, proven = 'GONE', ticket == ''
+local last = 0
+if state == 't' then
+  proven = proven or L[3] == ticket and string.sub(ticket, 1, #INCARNATION) == INCARNATION
+elseif state then
+  found = 'CLOSED'
+  proven = proven or L[2] == ticket and L[4] == INCARNATION
+  local tail = redis.call('LINDEX', progress, -1)
+  last = tail and tonumber(string.match(tail, '^%d+')) or 0
+end
+if last <= upto then
+  redis.call('DEL', live, seq, progress)
+  if proven then redis.call('PUBLISH', ARGV[3], 'F' .. upto .. '|' .. ARGV[4]) end
+  return {found, proven and 1 or 0, last}
+end
+
+redis.call('HSET', live, 's', 'x')
+local first = tonumber(string.match(redis.call('LINDEX', progress, 0), '^%d+'))
+local rest = {'REST', proven and 1 or 0, last}
+local at, bytes = math.max(0, upto + 1 - first), 0
+while bytes < page_bytes do
+  local page = redis.call('LRANGE', progress, at, at + 99)
+  for _, entry in ipairs(page) do
+    rest[#rest + 1] = entry
+    bytes = bytes + #entry
+    if bytes >= page_bytes then break end
+  end
+  if #page < 100 then break end
+  at = at + 100
+end
+return rest

@@ -1,0 +1,38 @@
+-- Makes a task live, as PostgreSQL has just described it, if the ticket of that look still holds.
+-- KEYS: live, seq, progress
+-- ARGV: ticket, attempt, worker, first number - 1, block limit, history upto, history bytes,
+--       cancelled, ord, verify after ms, drain bytes
+local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
+local ticket, upto = ARGV[1], tonumber(ARGV[6])
+if redis.call('HGET', live, 'k') ~= ticket then return {'AGAIN'} end
+if string.sub(ticket, 1, #INCARNATION) ~= INCARNATION then return {'AGAIN'} end
+
+-- Entries that came back with older data go into PostgreSQL first; they stay here until then.
+local head = redis.call('LINDEX', progress, 0)
+if head then
+  local first = tonumber(string.match(head, '^%d+'))
+  local rest = {'DRAIN'}
+  local at, bytes, limit = math.max(0, upto + 1 - first), 0, tonumber(ARGV[11])
+  while bytes < limit do
+    local page = redis.call('LRANGE', progress, at, at + 99)
+    for _, entry in ipairs(page) do
+      rest[#rest + 1] = entry
+      bytes = bytes + #entry
+      if bytes >= limit then break end
+    end
+    if #page < 100 then break end
+    at = at + 100
+  end
+  if #rest > 1 then return rest end
+end
+
+local now = redis.call('TIME')
+local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('DEL', progress)
+redis.call('SET', seq, ARGV[4])
+redis.call('HSET', live, 's', 'l', 'a', ARGV[2], 'w', ARGV[3], 'lim', ARGV[5], 'inc', INCARNATION,
+  'v', ms + tonumber(ARGV[10]), 'n', ARGV[6], 'b', ARGV[7], 'lb', 0, 'c', ARGV[8], 'hu', ARGV[6],
+  'g', ticket, 'ord', ARGV[9])
+redis.call('HDEL', live, 'k')
+redis.call('PERSIST', live)
+return {'OK'}

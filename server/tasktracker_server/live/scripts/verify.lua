@@ -1,0 +1,9 @@
+-- Confirms who holds a live task, as PostgreSQL has just said, if the ticket of that look still holds.
+-- KEYS: live; ARGV: ticket, attempt, worker, cancelled, verify after ms
+local live = KEYS[1]
+if redis.call('HGET', live, 'k') ~= ARGV[1] then return {'AGAIN'} end
+local now = redis.call('TIME')
+local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('HSET', live, 's', 'l', 'a', ARGV[2], 'w', ARGV[3], 'c', ARGV[4], 'v', ms + tonumber(ARGV[5]))
+redis.call('HDEL', live, 'k')
+return {'OK'}

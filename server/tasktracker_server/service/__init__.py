@@ -1,0 +1,1 @@
+"""What each verb means. Orchestrates the stores; decides with ``core``; does no I/O of its own."""

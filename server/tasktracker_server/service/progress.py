@@ -1,0 +1,192 @@
+"""Reporting progress: one round trip to Redis, and PostgreSQL now and then."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasktracker_schema.answers import ReportedProgress
+from tasktracker_schema.status import is_terminal
+from tasktracker_server.core import verdicts
+from tasktracker_server.core.coalescing import Coalescer
+from tasktracker_server.core.entries import first_number, iso
+from tasktracker_server.core.errors import (
+    HistoryFull,
+    RedisUnavailable,
+    SeqGap,
+    TaskNotFound,
+    TrackerError,
+)
+from tasktracker_server.core.log import Append, Appended, Fence, Seed
+from tasktracker_server.core.opaque import Entry as GivenEntry
+from tasktracker_server.core.records import Archive, Holder, SeedRequest
+from tasktracker_server.service.ending import Ending
+from tasktracker_server.service.ports import HistoryStore, ProgressLog
+
+_ROUNDS = 6
+"""How often a call asks PostgreSQL and tries again before it gives up with 503."""
+
+
+class Progress:
+    """Appends entries to live logs, seeding them from PostgreSQL on first use."""
+
+    def __init__(self, histories: HistoryStore, live: ProgressLog, ending: Ending) -> None:
+        self._histories = histories
+        self._live = live
+        self._ending = ending
+        self._appending: Coalescer[Append, Appended] = Coalescer(self._append)
+
+    async def report(
+        self, task_id: str, entries: Sequence[GivenEntry], worker_id: str | None, attempt: int | None
+    ) -> ReportedProgress:
+        """Number, store and publish entries, each once.
+
+        Raises:
+            TaskNotFound, StaleAttempt, WrongStatus, NotTaskWorker, SeqGap, HistoryFull
+        """
+        own_first = entries[0].own_seq_id if entries else None
+        one = Append(task_id, [entry.data for entry in entries], own_first, attempt, worker_id)
+        done = await self._appending.submit(one)
+        timestamp: Any = iso(done.ms).decode()
+        return ReportedProgress(task_id, done.last, timestamp, done.first, done.cancelled)
+
+    async def _append(self, batch: list[Append]) -> Sequence[Appended | Exception]:
+        results: list[Appended | Exception] = [RedisUnavailable()] * len(batch)
+        pending = list(range(len(batch)))
+        for _ in range(_ROUNDS):
+            answers = await self._live.append([batch[n] for n in pending])
+            asking: dict[int, Appended] = {}
+            for n, answer in zip(pending, answers, strict=True):
+                if isinstance(answer, TrackerError):
+                    results[n] = answer
+                elif answer.kind in ("SEED", "VERIFY", "BLOCK", "ENDED", "PARKED", "STALE", "NOT_WORKER"):
+                    asking[n] = answer
+                else:
+                    results[n] = _outcome(answer)
+            if not asking:
+                break
+            refused = await self._ask(batch, asking)
+            for n, error in refused.items():
+                results[n] = error
+            pending = [n for n in asking if n not in refused]
+            if not pending:
+                break
+        return results
+
+    async def _ask(self, batch: list[Append], asking: dict[int, Appended]) -> dict[int, Exception]:
+        """Ask PostgreSQL on behalf of live logs; answers the errors of those that it refuses."""
+        seeding = {batch[n].task_id: answer.ticket for n, answer in asking.items() if answer.kind == "SEED"}
+        verifying = {
+            batch[n].task_id: answer.ticket for n, answer in asking.items() if answer.kind == "VERIFY"
+        }
+        blocks: dict[str, int] = {}
+        for n, answer in asking.items():
+            if answer.kind == "BLOCK":
+                blocks[batch[n].task_id] = max(answer.number, blocks.get(batch[n].task_id, 0))
+        extended = await self._extend(blocks)
+        holders = await self._seed(seeding) | await self._verify(verifying)
+        asked = [batch[n].task_id for n in asking if batch[n].task_id not in extended]
+        if unknown := list(dict.fromkeys(task_id for task_id in asked if task_id not in holders)):
+            holders |= dict(zip(unknown, await self._histories.holders(unknown), strict=True))
+        refused: dict[int, Exception] = {}
+        behind: list[Fence] = []
+        for n, answer in asking.items():
+            one = batch[n]
+            if one.task_id in extended:
+                continue
+            holder = holders[one.task_id]
+            if error := self._refusal(one, holder):
+                refused[n] = error
+            elif holder is not None and answer.kind in ("ENDED", "PARKED", "STALE", "NOT_WORKER"):
+                behind.append(Fence(holder.id, "l", holder.attempt, holder.worker_id))
+        if behind:
+            await self._live.fence(behind)
+        return refused
+
+    async def _seed(self, tickets: dict[str, str]) -> dict[str, Holder | None]:
+        if not tickets:
+            return {}
+        bought = await self._histories.buy(
+            [SeedRequest(task_id, ticket) for task_id, ticket in tickets.items()]
+        )
+        running = [holder for holder in bought if holder is not None and holder.status == "in_progress"]
+        if running:
+            seeded = await self._live.seed([_seed_of(holder, tickets[holder.id]) for holder in running])
+            drained = [
+                _drain(holder, found.entries)
+                for holder, found in zip(running, seeded, strict=True)
+                if found.kind == "DRAIN"
+            ]
+            if drained:
+                await self._histories.archive(drained)
+        return dict(zip(tickets, bought, strict=True))
+
+    async def _verify(self, tickets: dict[str, str]) -> dict[str, Holder | None]:
+        if not tickets:
+            return {}
+        found = await self._histories.holders(list(tickets))
+        running = [holder for holder in found if holder is not None and holder.status == "in_progress"]
+        if running:
+            await self._live.verify([_seed_of(holder, tickets[holder.id]) for holder in running])
+        return dict(zip(tickets, found, strict=True))
+
+    async def _extend(self, needs: dict[str, int]) -> set[str]:
+        """Buy larger blocks; answers the tasks that got one, for they are running."""
+        if not needs:
+            return set()
+        bought = await self._histories.extend(list(needs.items()))
+        if bought:
+            await self._live.extend(list(bought.items()))
+        return set(bought)
+
+    def _refusal(self, one: Append, holder: Holder | None) -> TrackerError | None:
+        """Why PostgreSQL refuses this caller; ``None`` where the live log is merely behind."""
+        if holder is None:
+            return TaskNotFound(one.task_id)
+        if is_terminal(holder.status):
+            self._ending.help_later(one.task_id)
+        named = one.attempt is None or one.attempt == holder.attempt
+        own = one.worker_id is None or holder.worker_id is None or one.worker_id == holder.worker_id
+        if holder.status == "in_progress" and named and own:
+            return None
+        return verdicts.refusal(
+            "report progress of",
+            holder.status,
+            holder.attempt,
+            holder.worker_id,
+            attempt=one.attempt,
+            worker_id=one.worker_id,
+        )
+
+
+def _outcome(answer: Appended) -> Appended | Exception:
+    if answer.kind == "SEQ_GAP":
+        return SeqGap(
+            f"The next seqId of this task is {answer.number}.", details={"expectedSeqId": answer.number}
+        )
+    if answer.kind == "FULL":
+        return HistoryFull("The task's history is at its limit; it can still be completed or failed.")
+    return answer
+
+
+def _seed_of(holder: Holder, ticket: str) -> Seed:
+    return Seed(
+        task_id=holder.id,
+        ticket=ticket,
+        attempt=holder.attempt,
+        worker_id=holder.worker_id,
+        start=holder.seed_start,
+        limit=holder.seq_limit,
+        history_upto=holder.history_upto,
+        history_bytes=holder.history_bytes,
+        cancelled=holder.cancelled,
+        ord=holder.ord,
+    )
+
+
+def _drain(holder: Holder, entries: list[bytes]) -> Archive:
+    return Archive(
+        holder.id,
+        holder.history_upto,
+        first_seq=first_number(entries[0]),
+        last_seq=first_number(entries[-1]),
+        entries=b"\n".join(entries).decode(),
+    )

@@ -1,0 +1,79 @@
+"""What this process has heard of one task lately: each event encoded once, for all who follow it."""
+
+import asyncio
+from collections import deque
+from typing import Literal, NamedTuple
+
+from tasktracker_server.core import frames
+from tasktracker_server.core.entries import Entry
+
+_RING_FRAMES = 2_000
+_RING_BYTES = 1024 * 1024
+
+
+class Heard(NamedTuple):
+    """One event as it came over the bus."""
+
+    kind: Literal["progress", "lifecycle", "final"]
+    seq_id: int
+    """The entry's number; of a final event, the last number of the task."""
+    frame: bytes
+
+
+class Topic:
+    """A bounded ring of the latest events; readers hold a place in it, not a queue of their own."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        self.base = 0
+        """Place of the oldest event that is still here."""
+        self._ring: deque[Heard] = deque()
+        self._bytes = 0
+        self._woken: set[asyncio.Event] = set()
+        self.readers = 0
+
+    @property
+    def head(self) -> int:
+        """The place after the newest event."""
+        return self.base + len(self._ring)
+
+    def at(self, place: int) -> Heard:
+        """The event at a place from ``base`` to before ``head``."""
+        return self._ring[place - self.base]
+
+    def hear(self, message: bytes) -> None:
+        """Take a message of the bus: ``P`` entries, ``L`` lifecycle, ``F`` final."""
+        head, _, body = message.partition(b"\n")
+        match head[:1]:
+            case b"P":
+                for stored in body.split(b"\n"):
+                    entry = Entry.parse(stored)
+                    self._push(Heard("progress", entry.seq_id, frames.progress(entry, self.task_id)))
+            case b"L":
+                self._push(Heard("lifecycle", 0, frames.lifecycle(body)))
+            case b"F":
+                last, _, status = head[1:].partition(b"|")
+                self._push(Heard("final", int(last), frames.final(int(last), status.decode(), body)))
+        self.wake()
+
+    def _push(self, heard: Heard) -> None:
+        self._ring.append(heard)
+        self._bytes += len(heard.frame)
+        while len(self._ring) > _RING_FRAMES or (self._bytes > _RING_BYTES and len(self._ring) > 1):
+            self._bytes -= len(self._ring.popleft().frame)
+            self.base += 1
+
+    def wake(self) -> None:
+        """Have every reader look."""
+        for woken in self._woken:
+            woken.set()
+
+    def join(self) -> asyncio.Event:
+        """An event that is set whenever there is something to look at."""
+        woken = asyncio.Event()
+        self._woken.add(woken)
+        return woken
+
+    def leave(self, woken: asyncio.Event) -> None:
+        """Be woken no longer."""
+        self._woken.discard(woken)

@@ -1,0 +1,1 @@
+"""PostgreSQL: the truth. Every method takes a list and is one statement."""

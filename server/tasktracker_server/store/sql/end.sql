@@ -1,0 +1,48 @@
+-- Ends tasks: one guarded update that carries the outcome and the history seen so far, and, for a failure
+-- with retries left, registers the next one. Answers the state each was found in, and what it became.
+with wanted as materialized (
+    select * from json_to_recordset(%(items)s::json) as w(
+        id text, outcome text, worker_id text, attempt int, result jsonb, error jsonb, intact boolean,
+        from_upto int, first_seq int, last_seq int, entries text, retry_id text, retry_jitter float8)
+),
+locked as materialized (
+    select id, status, attempt, worker_id, coalesce(completed_at, updated_at) as updated_at, new_task_id, history_upto, seq_limit, seed_ticket, ord
+    from tracker_tasks where id = any (%(ids)s) order by id for update skip locked
+),
+allowed as materialized (
+    select w.*, w.entries is not null and l.history_upto = w.from_upto as carries
+    from locked l join wanted w on w.id = l.id
+    where case when w.outcome = 'timeout' then l.status in ('pending', 'in_progress')
+               else l.status = 'in_progress' and (w.attempt is null or w.attempt = l.attempt)
+                    and (w.worker_id is null or l.worker_id is null or w.worker_id = l.worker_id) end
+),
+ended as (
+    update tracker_tasks t
+    set status = a.outcome, result = a.result, error = a.error, completed_at = now(), updated_at = now(),
+        lease_expires_at = null, lease_check_at = null,
+        history_upto = case when a.carries then a.last_seq else t.history_upto end,
+        history_bytes = case when a.carries then t.history_bytes + octet_length(a.entries) else t.history_bytes end,
+        live_debt = t.seq_limit > 0 and not a.intact,
+        new_task_id = case when a.outcome = 'failed' and a.retry_id is not null and t.failures < t.max_retries
+                           then a.retry_id end
+    from allowed a where t.id = a.id
+    returning t.*, least(3600, 5 * power(2, least(t.failures, 12)) * a.retry_jitter) * interval '1 second' as backoff
+),
+carried as (
+    insert into tracker_progress (task_id, first_seq, last_seq, entries)
+    select a.id, a.first_seq, a.last_seq, a.entries from allowed a join ended e on e.id = a.id where a.carries
+),
+retried as (
+    insert into tracker_tasks (id, task_type, status, metadata, params, timeout_seconds, original_task_id,
+                               retry_count, priority, run_at, ready, max_retries, max_attempts, failures,
+                               timeout_at)
+    select e.new_task_id, e.task_type, 'pending', e.metadata, e.params, e.timeout_seconds,
+           coalesce(e.original_task_id, e.id), e.retry_count + 1, e.priority,
+           now() + e.backoff, false, e.max_retries, e.max_attempts, e.failures + 1,
+           now() + e.backoff + e.timeout_seconds * interval '1 second'
+    from ended e where e.new_task_id is not null
+)
+select l.id, l.status, l.attempt, l.worker_id, l.ord,
+       coalesce(e.updated_at, l.updated_at), coalesce(e.new_task_id, l.new_task_id),
+       coalesce(e.history_upto, l.history_upto), l.seq_limit, l.seed_ticket, e.id is not null, e.live_debt
+from locked l left join ended e on e.id = l.id

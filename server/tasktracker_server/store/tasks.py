@@ -1,0 +1,136 @@
+"""Tasks in PostgreSQL: every verb takes a list and is one statement."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from psycopg import errors
+
+from tasktracker_server.core.errors import OutcomeUnknown, TrackerError
+from tasktracker_server.core.records import (
+    Claimer,
+    End,
+    EndedTask,
+    EndOutcome,
+    Existing,
+    Registered,
+    Registration,
+    Release,
+    ReleaseOutcome,
+    Retry,
+    RetryOutcome,
+    Start,
+    StartOutcome,
+    TaskRecord,
+)
+from tasktracker_server.store.batches import Item, Row, decide, items_json
+from tasktracker_server.store.database import ConnectionLost, Database
+
+T = TypeVar("T")
+I = TypeVar("I", bound=Item)  # noqa: E741 - the conventional name for an item type
+
+
+class TaskStore:
+    """The truth about tasks.
+
+    Laws: of any number of racing changes of a task one wins; an attempt number only ever rises; what is
+    terminal never changes its state or outcome; a claim gives a task to one worker.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def register(self, tasks: Sequence[Registration]) -> list[Registered | Existing | TrackerError]:
+        """Insert tasks; where an id is taken, the task that has it."""
+        rows, repeated = await self._insert(tasks)
+        made = {row[0]: Registered(*row) for row in rows}
+        missing = [task for task in tasks if task.id not in made]
+        if not missing:
+            return [made[task.id] for task in tasks]
+        found = await self._database.fetch("existing", {"items": items_json(missing)})
+        there = {row[0]: Existing(*row) for row in found}
+        return [made.get(task.id) or _taken(task, there.get(task.id), repeated) for task in tasks]
+
+    async def _insert(self, tasks: Sequence[Registration]) -> tuple[list[Row], bool]:
+        params = {"items": items_json(tasks)}
+        try:
+            return await self._database.fetch("register", params, repeat=False), False
+        except ConnectionLost:
+            try:
+                return await self._database.fetch("register", params), True
+            except ConnectionLost:
+                raise OutcomeUnknown from None
+
+    async def claim(
+        self, task_types: Sequence[str], claimers: Sequence[Claimer]
+    ) -> list[tuple[int, bool, TaskRecord]]:
+        """Give the first fitting tasks to these claimers: who (``n``), whether anew, and which."""
+        params: dict[str, Any] = {"items": items_json(claimers)}
+        name = "claim"
+        if len(task_types) == 1:
+            params["task_type"] = task_types[0]
+        else:
+            name, params["task_types"] = "claim_many_types", list(task_types)
+        identified = all(claimer.claim_id for claimer in claimers)
+        try:
+            rows = await self._database.fetch(name, params, repeat=identified)
+        except errors.UniqueViolation:
+            # The same claimId was granted by another process this moment; now it is found.
+            rows = await self._database.fetch(name, params, repeat=identified)
+        except ConnectionLost:
+            raise OutcomeUnknown from None
+        return [(row[1], row[0], TaskRecord(*row[2:])) for row in rows]
+
+    async def start(self, starts: Sequence[Start]) -> list[StartOutcome | TrackerError | None]:
+        """Take these very tasks."""
+        return await self._decide("start", starts, StartOutcome._make)
+
+    async def end(self, ends: Sequence[End]) -> list[EndOutcome | TrackerError | None]:
+        """Complete, fail or time out tasks, with the history their live logs hold."""
+        return await self._decide("end", ends, EndOutcome._make)
+
+    async def release(self, releases: Sequence[Release]) -> list[ReleaseOutcome | TrackerError | None]:
+        """Hand tasks back to the queue."""
+        return await self._decide("release", releases, ReleaseOutcome._make)
+
+    async def retry(self, retries: Sequence[Retry]) -> list[RetryOutcome | TrackerError | None]:
+        """Register failed or timed-out tasks anew."""
+        return await self._decide("retry", retries, RetryOutcome._make)
+
+    async def get(self, task_ids: Sequence[str], entries: int) -> list[TaskRecord | None]:
+        """Tasks with at least this many of their newest stored entries; ``None`` for those there are not."""
+        rows = await self._database.fetch("get", {"ids": list(task_ids), "entries": entries})
+        found = {row[0]: TaskRecord(*row) for row in rows}
+        return [found.get(task_id) for task_id in task_ids]
+
+    async def sweep_timeouts(self, limit: int) -> list[EndedTask]:
+        """End up to ``limit`` overdue tasks."""
+        return [
+            EndedTask._make(row) for row in await self._database.fetch("sweep_timeouts", {"limit": limit})
+        ]
+
+    async def promote(self, limit: int) -> list[tuple[str, str]]:
+        """Put up to ``limit`` tasks whose time has come into the queue: their ids and types."""
+        return [(row[0], row[1]) for row in await self._database.fetch("promote", {"limit": limit})]
+
+    async def states(self, task_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """State and last stored number of each task there is."""
+        rows = await self._database.fetch("states", {"ids": list(task_ids)})
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    async def _decide(
+        self, name: str, items: Sequence[I], make: Callable[[Row], T]
+    ) -> list[T | TrackerError | None]:
+        found = await decide(self._database, name, items)
+        return [make(row) if isinstance(row := found[item.id], tuple) else row for item in items]
+
+
+def _taken(
+    task: Registration, there: Existing | None, repeated: bool
+) -> Registered | Existing | TrackerError:
+    if there is None:
+        # Gone again between the two statements.
+        return OutcomeUnknown()
+    if not task.own_id:
+        # Nobody else can have made this id: it was our first try, whose answer was lost.
+        return Registered(there.id, there.created_at, there.timeout_at)
+    return OutcomeUnknown() if repeated and there.same_request else there
