@@ -181,6 +181,12 @@ class Setting(msgspec.Struct, frozen=True):
         return "--" + self.name.replace("_", "-")
 
     @property
+    def metavar(self) -> str:
+        """What stands for a value in the help."""
+        numbers = "SECONDS" if "econds" in self.say.doc else "N"
+        return "URL" if self.secret else numbers if self.say.low is not None else "TEXT"
+
+    @property
     def secret(self) -> bool:
         """Whether a value may hold a password."""
         return bool(self.say.schemes)

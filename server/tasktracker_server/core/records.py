@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from msgspec import Raw, Struct
 
 
-class Registration(Struct, omit_defaults=True):
+class Registration(Struct):
     """A task to register."""
 
     n: int
@@ -71,7 +71,7 @@ class StartOutcome(NamedTuple):
     lease_expires_at: str | None
 
 
-class End(Struct, omit_defaults=True):
+class End(Struct):
     """A task's end, with what its live log holds."""
 
     id: str
@@ -227,7 +227,7 @@ class SeedRequest(Struct):
     ticket: str
 
 
-class Archive(Struct, omit_defaults=True):
+class Archive(Struct):
     """Entries to append to a stored history, if that still ends at ``expected``."""
 
     id: str

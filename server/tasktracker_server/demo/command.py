@@ -132,7 +132,7 @@ def _tell_plan(console: Console, options: Options, files: list[ChosenFile]) -> N
     where = "Python's standard library" if options.path is None else str(options.path)
     size = decimal(sum(file.size for file in files))
     console.print(f"\nOne task for each of the {len(files)} largest files of {where} ({size}).", markup=False)
-    console.print("Each file is hashed and compressed by several methods. One task fails on purpose.\n")
+    console.print("Each is hashed and compressed by several methods; one task fails on purpose.\n")
 
 
 def _stay(children: list[Child]) -> None:

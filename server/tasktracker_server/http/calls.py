@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from msgspec import Struct
 from tornado.httputil import HTTPHeaders
@@ -63,8 +63,7 @@ class Call:
         if self.gone:
             work.close()
             raise CallerGone
-        task = asyncio.current_task()
-        assert task is not None
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._then = task.cancel
         try:
             return await work

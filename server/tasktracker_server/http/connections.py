@@ -41,9 +41,9 @@ class Connections(TCPServer, HTTPServerConnectionDelegate):
         return len(self._at)
 
     @property
-    def busy(self) -> int:
-        """Connections with a request under way, an open stream included."""
-        return sum(Phase.WAITING < exchange.phase < Phase.DONE for exchange in self._at.values())
+    def reading(self) -> int:
+        """Requests that are still being read."""
+        return sum(exchange.phase is Phase.READING for exchange in self._at.values())
 
     # What Tornado tells
 
@@ -54,8 +54,10 @@ class Connections(TCPServer, HTTPServerConnectionDelegate):
 
     def start_request(self, server_conn: object, request_conn: Any) -> Exchange:
         """A connection waits for its next request."""
-        exchange = Exchange(cast(HTTP1Connection, request_conn), self._front)
-        self._at[cast(HTTP1ServerConnection, server_conn)] = exchange
+        connection = cast(HTTP1ServerConnection, server_conn)
+        is_first = connection not in self._at
+        exchange = Exchange(cast(HTTP1Connection, request_conn), self._front, is_first=is_first)
+        self._at[connection] = exchange
         return exchange
 
     def on_close(self, server_conn: object) -> None:
@@ -68,9 +70,11 @@ class Connections(TCPServer, HTTPServerConnectionDelegate):
         """Let every connection end with the request it is at."""
         self._parameters.no_keep_alive = True
 
-    def close_idle(self) -> None:
-        """Close the connections that wait for a request; one just opened gets until the next call."""
-        self._close_where(lambda exchange: exchange.phase is Phase.WAITING and self._looked_at(exchange))
+    def close_idle(self, *, new_ones: bool = True) -> None:
+        """Close the connections that wait for a request; ``new_ones`` have not sent any yet."""
+        self._close_where(
+            lambda exchange: exchange.phase is Phase.WAITING and (new_ones or not exchange.is_first)
+        )
 
     async def close_all(self) -> None:
         """Close every connection, whatever it is doing."""
@@ -79,11 +83,6 @@ class Connections(TCPServer, HTTPServerConnectionDelegate):
             connection = next(iter(self._at))
             await connection.close()
             self._at.pop(connection, None)
-
-    @staticmethod
-    def _looked_at(exchange: Exchange) -> bool:
-        exchange.idle_sweeps += 1
-        return exchange.idle_sweeps > 1
 
     def _sweep(self) -> None:
         self._sweep_timer = self._sweep_later()

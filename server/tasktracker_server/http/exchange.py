@@ -44,8 +44,10 @@ class Phase(IntEnum):
 class Exchange(HTTPMessageDelegate):
     """Answers one request."""
 
-    def __init__(self, connection: HTTP1Connection, front: Front) -> None:
+    def __init__(self, connection: HTTP1Connection, front: Front, *, is_first: bool) -> None:
         self.phase = Phase.WAITING
+        self.is_first = is_first
+        """Whether nothing was asked on this connection before."""
         self.idle_sweeps = 0
         """Looks at the connection since something last moved on it."""
         self._connection = connection
@@ -119,11 +121,11 @@ class Exchange(HTTPMessageDelegate):
             self._ending = True
             self._task.cancel()
 
-    async def abandon(self) -> None:
-        """Give up the answer that is under way."""
+    def abandon(self) -> asyncio.Task[None] | None:
+        """Give up the answer that is under way; returns what has to come to its end for that."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait([self._task])
+        return self._task
 
     # Refusing
 
@@ -178,6 +180,9 @@ class Exchange(HTTPMessageDelegate):
         except asyncio.CancelledError:
             self._out.close()
             raise
+        except Exception:
+            _log.exception("%s could not be answered", self._action, extra=self._traits(500))
+            self._out.close()
         finally:
             self.phase = Phase.DONE
             self._front.running.discard(self)

@@ -19,8 +19,8 @@ class Answering(Protocol):
         """End it, if it is a stream."""
         ...
 
-    async def abandon(self) -> None:
-        """Give it up."""
+    def abandon(self) -> asyncio.Task[None] | None:
+        """Give it up; what is returned then ends soon."""
         ...
 
 

@@ -11,6 +11,10 @@ from tasktracker_server.http.options import HttpOptions
 from tasktracker_server.http.ports import Service
 
 _BACKLOG: Final = 1024
+_NEW_SECONDS: Final = 0.5
+"""While draining, a connection just opened may still send its first request for so long."""
+_ABANDON_SECONDS: Final = 5.0
+"""For answers that were given up, to put things in order."""
 _LOOK_SECONDS: Final = 0.02
 """Between two looks at what is still under way while draining."""
 
@@ -44,7 +48,7 @@ class HttpServer:
     @property
     def in_flight(self) -> int:
         """Requests being read or answered, open streams included."""
-        return max(self._connections.busy, len(self._front.running))
+        return self._connections.reading + len(self._front.running)
 
     def close_idle(self) -> None:
         """Close the connections that wait for a request."""
@@ -61,16 +65,20 @@ class HttpServer:
         Calls that wait (a claim with ``waitSeconds``) are answered when their service lets go of them, so
         that is told to before this.
         """
-        deadline = self._front.loop.time() + grace_seconds
+        began = self._front.loop.time()
         self._front.draining = True
         self._connections.stop()
         self._connections.refuse_reuse()
-        while self._front.loop.time() < deadline:
+        while (passed := self._front.loop.time() - began) < grace_seconds:
             self.end_streams()
-            self._connections.close_idle()
-            if not self._connections and not self._front.running:
+            self._connections.close_idle(new_ones=passed > _NEW_SECONDS)
+            if not len(self._connections) and not self._front.running:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
-        for exchange in list(self._front.running):
-            await exchange.abandon()
+        await self._give_up()
+
+    async def _give_up(self) -> None:
+        ending = [task for exchange in self._front.running if (task := exchange.abandon())]
+        if ending:
+            await asyncio.wait(ending, timeout=_ABANDON_SECONDS)
         await self._connections.close_all()

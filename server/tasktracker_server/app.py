@@ -1,0 +1,122 @@
+"""Puts the parts together: the only module that names concrete ones."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import psycopg
+
+from tasktracker_schema import __version__
+from tasktracker_server.http.options import HttpOptions
+from tasktracker_server.http.server import HttpServer
+from tasktracker_server.live.bus import EventBus
+from tasktracker_server.live.client import LiveClient
+from tasktracker_server.live.keys import Keys
+from tasktracker_server.live.log import ProgressLog
+from tasktracker_server.service.announcing import Announcer
+from tasktracker_server.service.claims import Claims
+from tasktracker_server.service.ending import Ending
+from tasktracker_server.service.health import Health
+from tasktracker_server.service.progress import Progress
+from tasktracker_server.service.service import Service
+from tasktracker_server.service.sweeper import Sweeper
+from tasktracker_server.service.tasks import Tasks
+from tasktracker_server.service.tracking import Tracking
+from tasktracker_server.settings import Settings
+from tasktracker_server.store.database import Database
+from tasktracker_server.store.histories import HistoryStore
+from tasktracker_server.store.migrate import migrate
+from tasktracker_server.store.tasks import TaskStore
+
+log = logging.getLogger(__name__)
+
+_MIGRATE_PAUSE_SECONDS = 1.0
+
+
+async def serve(
+    settings: Settings, *, on_ready: Callable[[str], None], stop: asyncio.Event, reuse_port: bool = False
+) -> None:
+    """Serve until ``stop`` is set, then drain and return.
+
+    ``settings`` names both stores. ``on_ready`` is called with the base URL once requests are answered.
+    """
+    async with _service(settings) as service:
+        server = HttpServer(service, _http_options(settings))
+        host, port = server.listen(settings.host, settings.port, reuse_port=reuse_port)[0]
+        on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        await stop.wait()
+        log.info("draining", extra={"action": "draining", "in_flight": server.in_flight})
+        await server.drain(settings.shutdown_seconds)
+
+
+async def migrate_when_reachable(database_url: str, stop: asyncio.Event) -> None:
+    """Apply migrations as soon as the database answers; the service answers 503 until then."""
+    while not stop.is_set():
+        try:
+            await migrate(database_url)
+        except psycopg.OperationalError as error:
+            log.warning("waiting for the database: %s", error, extra={"action": "database_awaited"})
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _MIGRATE_PAUSE_SECONDS)
+        else:
+            return
+
+
+@asynccontextmanager
+async def _service(settings: Settings) -> AsyncIterator[Service]:
+    if settings.database_url is None or settings.redis_url is None:
+        raise ValueError("both stores must be named by now")
+    async with AsyncExitStack() as stack:
+        database = Database(
+            settings.database_url,
+            connections=settings.database_pool_size,
+            statement_timeout=settings.statement_timeout_seconds,
+        )
+        client = LiveClient(settings.redis_url)
+        keys = Keys(settings.redis_prefix)
+        live = ProgressLog(
+            client, keys, max_entries=settings.history_entries_limit, max_bytes=settings.history_bytes_limit
+        )
+        bus = EventBus(client, keys)
+        stack.push_async_callback(database.aclose)
+        stack.push_async_callback(client.aclose)
+        await database.open()
+
+        store, histories = TaskStore(database), HistoryStore(database)
+        ending = Ending(store, histories, live)
+        announcer = Announcer(live)
+        tasks = Tasks(store, live, ending, announcer)
+        tracking = Tracking(
+            store,
+            histories,
+            live,
+            bus,
+            ending,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            lifetime_seconds=settings.stream_lifetime,
+        )
+        sweeper = Sweeper(tasks, store, histories, live, ending, sweep_seconds=settings.sweep_seconds)
+        stack.push_async_callback(ending.aclose)
+        stack.push_async_callback(bus.aclose)
+        stack.push_async_callback(sweeper.aclose)
+        bus.start(tracking.look_again)
+        sweeper.start()
+        checking = asyncio.create_task(tracking.check_forever(), name="tracking-check")
+        stack.callback(checking.cancel)
+        yield Service(
+            tasks=tasks,
+            claims=Claims(store, tasks, announcer),
+            progress=Progress(histories, live, ending),
+            tracking=tracking,
+            health=Health(__version__, database.answers, client.answers),
+        )
+
+
+def _http_options(settings: Settings) -> HttpOptions:
+    return HttpOptions(
+        require_attempt=settings.require_attempt,
+        body_limit=settings.body_limit,
+        array_body_limit=settings.array_body_limit,
+        stream_write_timeout=settings.stream_write_timeout,
+    )
