@@ -17,6 +17,7 @@ from tasktracker_server.live.log import ProgressLog
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.claims import Claims
 from tasktracker_server.service.ending import Ending
+from tasktracker_server.service.following import HistoryReader
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.progress import Progress
 from tasktracker_server.service.service import Service
@@ -89,10 +90,9 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         tasks = Tasks(store, live, ending, announcer)
         tracking = Tracking(
             store,
-            histories,
             live,
+            HistoryReader(histories, live, ending),
             bus,
-            ending,
             heartbeat_seconds=settings.heartbeat_seconds,
             lifetime_seconds=settings.stream_lifetime,
         )

@@ -1,9 +1,10 @@
 """``serve`` and ``dev``: the service, in this process or in several."""
 
 import asyncio
+import os
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 import click
 
@@ -14,6 +15,9 @@ from tasktracker_server.cli.supervisor import KILL_MARGIN_SECONDS, READY, ChildF
 from tasktracker_server.settings import Settings, masked
 
 OnReady = Callable[[str], None]
+
+MIGRATE_SECONDS: Final = 5.0
+"""The first request waits this long for the schema; then it is answered, with 503, without."""
 
 
 @click.command()
@@ -37,8 +41,7 @@ def dev(**flags: object) -> None:
 @click.command(hidden=True)
 def serve_child() -> None:
     """One of several processes; its settings come by the environment, its end by stdin."""
-    settings = load_settings({})
-    _run_here(settings, _tell_url, follow_parent=True)
+    _run_here(load_settings({}), _tell_url, is_child=True)
 
 
 def _tell_url(url: str) -> None:
@@ -72,23 +75,25 @@ def _serve(settings: Settings, teller: Callable[[Settings], OnReady]) -> None:
         return
 
 
-def _run_here(settings: Settings, on_ready: OnReady, *, follow_parent: bool = False) -> None:
+def _run_here(settings: Settings, on_ready: OnReady, *, is_child: bool = False) -> None:
     from tasktracker_server.app import serve as serve_app
 
     async def work(stop: asyncio.Event) -> None:
-        if follow_parent:
+        def serving() -> Awaitable[None]:
+            return serve_app(settings, on_ready=on_ready, stop=stop, reuse_port=is_child)
+
+        if is_child:
             _stop_with_parent(stop)
+            await serving()
         else:
-            await _migrate(settings)
-        await serve_app(settings, on_ready=on_ready, stop=stop)
+            await _migrated(settings, stop, serving)
 
     running.run(work, grace_seconds=settings.shutdown_seconds + KILL_MARGIN_SECONDS / 2)
 
 
 def _run_children(settings: Settings, on_ready: OnReady) -> None:
     async def work(stop: asyncio.Event) -> None:
-        await _migrate(settings)
-        await Supervisor(settings, on_ready).run(stop)
+        await _migrated(settings, stop, lambda: Supervisor(settings, on_ready).run(stop))
 
     try:
         running.run(work, grace_seconds=settings.shutdown_seconds + KILL_MARGIN_SECONDS * 2)
@@ -96,18 +101,24 @@ def _run_children(settings: Settings, on_ready: OnReady) -> None:
         raise click.ClickException(f"{failed}; the log above says why.") from None
 
 
-async def _migrate(settings: Settings) -> None:
-    from tasktracker_server.store.migrate import migrate
+async def _migrated(settings: Settings, stop: asyncio.Event, serving: Callable[[], Awaitable[None]]) -> None:
+    """Serve on a database that is up to date, or will be as soon as it can be reached."""
+    from tasktracker_server.app import migrate_when_reachable
 
-    await migrate(settings.database_url or "")
+    async with asyncio.TaskGroup() as group:
+        migrating = group.create_task(migrate_when_reachable(settings.database_url or "", stop))
+        await asyncio.wait([migrating], timeout=MIGRATE_SECONDS)
+        await serving()
+        migrating.cancel()
 
 
 def _stop_with_parent(stop: asyncio.Event) -> None:
     """Stop when stdin ends, which it does when the parent goes away, however it goes."""
     loop = asyncio.get_running_loop()
 
-    def wait() -> None:
-        sys.stdin.buffer.read()
-        loop.call_soon_threadsafe(stop.set)
+    def look() -> None:
+        if not os.read(sys.stdin.fileno(), 1024):
+            loop.remove_reader(sys.stdin.fileno())
+            stop.set()
 
-    threading.Thread(target=wait, name="parent", daemon=True).start()
+    loop.add_reader(sys.stdin.fileno(), look)

@@ -120,6 +120,7 @@ class Supervisor:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         return await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # nothing of the directory we happen to be in may stand for a module
             "-m",
             "tasktracker_server",
             "serve-child",
@@ -130,7 +131,7 @@ class Supervisor:
         )
 
     async def _listen(self, number: int, child: asyncio.subprocess.Process) -> None:
-        async for line in child.stdout or ():
+        async for line in child.stdout or asyncio.StreamReader():
             text = line.decode(errors="replace").strip()
             if not text.startswith(READY):
                 continue

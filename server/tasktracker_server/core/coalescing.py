@@ -88,7 +88,7 @@ class Coalescer(Generic[I, R]):
     async def _settle(self, batch: list[tuple[I, asyncio.Future[R]]]) -> None:
         try:
             results: Sequence[R | Exception] = await self._run([item for item, _ in batch])
-        except Exception as error:  # noqa: BLE001 - handed to everyone who waits
+        except Exception as error:
             results = [error] * len(batch)
         finally:
             self._free += 1

@@ -85,15 +85,28 @@ class Cursor:
     """The last number sent, or skipped."""
     named: bool = True
     lifecycle: bool = False
+    skipping: bool = False
+    """History is left out, and where it ends is still to be found."""
     ended: bool = field(default=False, init=False)
 
     def dress(self, frame: bytes) -> bytes:
         """A frame as this reader wants it."""
         return frame if self.named else frames.unnamed(frame)
 
+    def skip(self, page: Page) -> None:
+        """Go to the end of the history, if this reader wants none of it and the page tells where that is."""
+        if self.skipping and (page.live_known or page.terminal):
+            lost = page.history.lost_to or 0
+            self.after = max(page.last, lost if page.terminal else 0)
+            self.skipping = False
+
     def replay(self, page: Page) -> Iterator[bytes]:
         """Frames of stored entries, gaps told; and of the end, where it is settled and all is sent."""
+        if self.skipping:
+            return
         for entry in page.entries:
+            if entry.seq_id <= self.after:
+                continue
             if entry.seq_id > self.after + 1:
                 yield self._gap(entry.seq_id - 1, iso(entry.ms))
             yield self.dress(frames.progress(entry, self.task_id))

@@ -9,8 +9,9 @@ from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.iostream import IOStream
 from tornado.tcpserver import TCPServer
 
-from tasktracker_server.http.exchange import Exchange, Phase
+from tasktracker_server.http.exchange import Exchange
 from tasktracker_server.http.front import Front
+from tasktracker_server.http.phases import Phase
 
 _UNLIMITED: Final = 1 << 62
 """Bodies are bounded by their exchange, which answers in JSON; Tornado's own bound would not."""

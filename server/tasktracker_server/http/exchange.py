@@ -7,7 +7,6 @@ waits for a request, so that one look at it tells what its connection is doing.
 
 import asyncio
 import logging
-from enum import IntEnum
 from typing import Final, cast
 
 from tornado.http1connection import HTTP1Connection
@@ -20,25 +19,15 @@ from tasktracker_server.http.answers import Reply
 from tasktracker_server.http.calls import Call, CallerGone, EventStream
 from tasktracker_server.http.front import Front
 from tasktracker_server.http.outgoing import Outgoing
+from tasktracker_server.http.phases import Phase
 from tasktracker_server.http.routing import Target
+from tasktracker_server.http.telling import tell, traits
 
 _log = logging.getLogger(__name__)
 
 _LINGER_SECONDS: Final = 2.0
 """How long a refused body is still taken in: a socket closed on unread data would lose the answer."""
 _NOWHERE: Final = Target(None, "", "")
-
-
-class Phase(IntEnum):
-    """Where an exchange stands."""
-
-    WAITING = 0
-    """For a request: its headers are not all there."""
-    READING = 1
-    ANSWERING = 2
-    STREAMING = 3
-    DONE = 4
-    """The answer is with the connection."""
 
 
 class Exchange(HTTPMessageDelegate):
@@ -171,10 +160,10 @@ class Exchange(HTTPMessageDelegate):
             outcome = await self._outcome(call)
             if isinstance(outcome, EventStream):
                 await self._stream(outcome, call)
-            elif outcome.undelivered is not None:
-                await self._deliver(outcome, call)
-            else:
+            elif outcome.undelivered is None and len(outcome.body) < streams.PIECE:
                 self._answer(outcome)
+            else:
+                await self._deliver(outcome, call)
         except CallerGone:
             pass
         except asyncio.CancelledError:
@@ -202,25 +191,28 @@ class Exchange(HTTPMessageDelegate):
         self._out.write(reply, closes=self._front.draining)
         self._out.finish()
         self.phase = Phase.DONE
+        self.idle_sweeps = 0
         self._tell(reply.status)
 
     async def _deliver(self, reply: Reply, call: Call) -> None:
         """Answer, and undo what was done where the caller is seen not to get the answer."""
-        undo = reply.undelivered
         arrived = False
         try:
-            if not call.gone and not self._out.has_hung_up():
-                written = self._out.write(reply, closes=self._front.draining)
-                arrived = await streams.delivered(
-                    written, self._out, call, self._front.options.stream_write_timeout
+            if reply.undelivered is None or not self._out.has_hung_up():
+                arrived = await streams.send(
+                    reply,
+                    self._out,
+                    call,
+                    closes=self._front.draining,
+                    write_timeout=self._front.options.stream_write_timeout,
                 )
         finally:
             if arrived:
                 self._out.finish()
             else:
                 self._out.close()
-                if undo is not None:
-                    await undo()
+                if reply.undelivered is not None:
+                    await reply.undelivered()
         self._tell(reply.status)
 
     async def _stream(self, events: EventStream, call: Call) -> None:
@@ -252,12 +244,7 @@ class Exchange(HTTPMessageDelegate):
     def _tell(self, status: int) -> None:
         seconds = self._front.loop.time() - self._began
         is_slow = seconds > self._front.options.slow_seconds and self._action != CLAIM.name
-        if status > 500 or is_slow:
-            _log.warning(
-                "%s answered %d after %.3f s", self._action, status, seconds, extra=self._traits(status)
-            )
-        elif _log.isEnabledFor(logging.DEBUG):
-            _log.debug("%s answered %d", self._action, status, extra=self._traits(status))
+        tell(self._action, self._out.request_id, status, seconds, is_slow=is_slow)
 
     def _traits(self, status: int) -> dict[str, object]:
-        return {"action": self._action, "request_id": self._out.request_id, "status": status}
+        return traits(self._action, self._out.request_id, status)

@@ -38,15 +38,27 @@ class Outgoing:
         """Whether nothing can be written any more."""
         return self.connection.stream.closed()
 
-    def write(self, reply: Reply, *, closes: bool = False) -> asyncio.Future[None]:
-        """Hand a whole answer to the kernel; the future tells when it has all of it."""
+    def write(self, reply: Reply, *, closes: bool = False) -> None:
+        """Put a whole answer on the connection."""
         if self._is_plain and not closes:
-            return self.connection.write(answers.rendered(reply, self.request_id))
+            self.connection.write(answers.rendered(reply, self.request_id))
+        else:
+            self._write_framed(reply, b"" if self._is_head else reply.body, closes=closes)
+
+    def begin(self, reply: Reply, piece: int, *, closes: bool) -> tuple[asyncio.Future[None], memoryview]:
+        """Put the first piece of an answer on the connection; what is left of it is returned."""
+        if self._is_plain and not closes:
+            whole = answers.rendered(reply, self.request_id)
+            return self.connection.write(whole[:piece]), memoryview(whole)[piece:]
+        body = b"" if self._is_head else reply.body
+        return self._write_framed(reply, body[:piece], closes=closes), memoryview(body)[piece:]
+
+    def _write_framed(self, reply: Reply, chunk: bytes, *, closes: bool) -> asyncio.Future[None]:
         headers = answers.headers(reply, self.request_id)
         if closes:
             headers["Connection"] = "close"
         start = ResponseStartLine("HTTP/1.1", reply.status, answers.PHRASES[reply.status])
-        return self.connection.write_headers(start, headers, None if self._is_head else reply.body)
+        return self.connection.write_headers(start, headers, chunk)
 
     def open_stream(self, first: bytes, *, closes: bool) -> asyncio.Future[None]:
         """Begin an event stream with its first frame."""

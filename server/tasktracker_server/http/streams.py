@@ -1,10 +1,19 @@
-"""Event streams on their way out: one unsent write at a time, and a deadline for each."""
+"""Long answers and event streams on their way out: one unsent write at a time, and a deadline for each.
+
+Tornado leaves the future of a write open for ever when the connection is closed meanwhile, so nothing here
+waits for one alone.
+"""
 
 import asyncio
 from contextlib import aclosing
+from typing import Final
 
+from tasktracker_server.http.answers import Reply
 from tasktracker_server.http.calls import Call, EventStream
 from tasktracker_server.http.outgoing import Outgoing
+
+PIECE: Final = 256 * 1024
+"""Bytes written at a time; only answers above this can find their reader slow."""
 
 
 async def pump(events: EventStream, out: Outgoing, *, closes: bool, write_timeout: float) -> bool:
@@ -23,18 +32,30 @@ async def pump(events: EventStream, out: Outgoing, *, closes: bool, write_timeou
     return True
 
 
-async def _taken_in_time(written: asyncio.Future[None], out: Outgoing, timeout: float) -> bool:
-    """Whether a write went through; Tornado leaves its future open when the connection is closed."""
-    if not written.done():
-        await asyncio.wait([written], timeout=timeout)
-    return written.done() and not out.is_closed
-
-
-async def delivered(written: asyncio.Future[None], out: Outgoing, call: Call, timeout: float) -> bool:
-    """Whether the kernel took a whole answer while its caller was there."""
-    if not written.done():
-        gone = asyncio.get_running_loop().create_future()
-        call.when_gone(lambda: gone.set_result(None))
-        await asyncio.wait([written, gone], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+async def send(reply: Reply, out: Outgoing, call: Call, *, closes: bool, write_timeout: float) -> bool:
+    """Write an answer piece by piece; whether the kernel took all of it while its caller was there."""
+    if call.gone:
+        return False
+    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    call.when_gone(lambda: gone.set_result(None))
+    try:
+        written, rest = out.begin(reply, PIECE, closes=closes)
+        while await _taken_in_time(written, out, write_timeout, gone):
+            if not rest:
+                return True
+            written, rest = out.connection.write(bytes(rest[:PIECE])), rest[PIECE:]
+        return False
+    finally:
         call.when_gone(None)
-    return written.done() and not call.gone and not out.is_closed
+
+
+async def _taken_in_time(
+    written: asyncio.Future[None],
+    out: Outgoing,
+    timeout: float,
+    gone: asyncio.Future[None] | None = None,
+) -> bool:
+    if not written.done():
+        watched = [written] if gone is None else [written, gone]
+        await asyncio.wait(watched, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    return written.done() and not out.is_closed

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
-
 from tasktracker_server.core.errors import OutcomeUnknown, RedisUnavailable, TrackerError
 from tasktracker_server.core.log import (
     Append,

@@ -1,0 +1,208 @@
+"""The words and examples of the OpenAPI document."""
+
+from typing import Any, Final
+
+from tasktracker_schema import limits
+from tasktracker_schema.errors import ErrorCode as E
+
+INTRODUCTION: Final = """\
+Task Tracker keeps long-running tasks: programs register them, workers claim and finish them, and anyone
+may follow one live.
+
+JSON in UTF-8, camelCase. Times are ISO 8601 in UTC with milliseconds. `null` counts as absent, unknown
+fields are ignored. Every error has the shape of `ErrorBody`; its `code` never changes its meaning. Every
+answer carries `X-Request-Id`; one of the caller's own is kept.\
+"""
+
+OPERATIONS: Final[dict[str, str]] = {
+    "register": (
+        "Adds a task to the queue of its type. With a `taskId` of one's own a repeat is safe: it is answered"
+        " 409 `task_exists`, whose details say whether the existing task was registered by the same request."
+    ),
+    "start": (
+        "Takes this very task out of the queue, as a claim does. What comes back as `attempt` belongs into"
+        " every later write for it. A repeat is refused with `status`, `workerId` and `attempt` in details."
+    ),
+    "complete": (
+        "Ends the task with a result. A repeat by the same worker and attempt is answered as the first time;"
+        " the first result stands."
+    ),
+    "fail": (
+        "Ends the task with an error. While retries are left (`maxRetries`) a new task takes its place, later"
+        " each time; `retry: false` ends it for good."
+    ),
+    "timeOut": "Ends a task as timed out before its time. What is overdue is detected without this.",
+    "get": (
+        "The task with the newest 10,000 entries of its history. `progressHistory` is null, not empty, where"
+        " live history can't be read at the moment."
+    ),
+    "progress": (
+        "Appends one entry, or up to 1,000 in order, all or none. Each gets the next number of the task as"
+        " its `seqId`. An object may carry its own `seqId` (in an array all or none, consecutive): then a"
+        " repeat is acknowledged and not appended again."
+    ),
+    "track": (
+        "An event stream (SSE): the history after `afterSeqId`, then each entry as it is accepted, exactly"
+        " once and in order, then one final `status_change`, after which the stream ends. A stream that ends"
+        " without it was cut: connect again with `Last-Event-ID`. Comment lines are heartbeats."
+    ),
+    "processTimeouts": "Ends the tasks whose time is up. This happens by itself; calling it is never needed.",
+    "claim": (
+        "The next task in the hands of this worker: the highest priority first, then the oldest. With"
+        " `waitSeconds` the call waits for one. Where there is none the answer is the JSON text `null`."
+        " A repeat with the same `claimId` gets the same task again."
+    ),
+    "release": (
+        "Puts the task back to its old place in the queue. History and attempt stay; another worker goes on."
+    ),
+    "retry": "Registers a failed or timed-out task anew; one unfinished task per chain of retries.",
+    "healthz": "Answers as long as the process runs.",
+    "readyz": "503 while PostgreSQL is away. Redis away is still ready: what needs it says so.",
+    "openapi": "OpenAPI 3.1.",
+    "docs": "For people.",
+}
+
+DEFAULTS: Final[dict[str, Any]] = {
+    "timeoutSeconds": limits.TIMEOUT_SECONDS_DEFAULT,
+    "priority": 0,
+    "maxRetries": 0,
+    "waitSeconds": 0,
+    "retry": True,
+    "progress": True,
+    "afterSeqId": 0,
+    "ignoreHistory": False,
+    "lifecycle": False,
+    "named": True,
+    "heartbeatSeconds": limits.HEARTBEAT_SECONDS_DEFAULT,
+}
+"""What a field that was left out means, by its name."""
+
+FIELDS: Final[dict[str, str]] = {
+    "metadata": "An object of the caller's, kept by meaning",
+    "params": "What the worker needs to know",
+    "result": "What the work gave: any JSON",
+    "error": "Why it failed: any JSON",
+    "timeoutSeconds": "The task times out so long after it was created, or after `runAt`",
+    "priority": "Higher ones are claimed first",
+    "runAt": "Not claimed before this time; at most a year ahead",
+    "maxRetries": "How many failures are followed by a new task",
+    "maxAttempts": "After so many attempts a lost lease fails the task",
+    "leaseSeconds": "The task goes back to the queue when nothing is heard of its worker for so long",
+    "waitSeconds": "How long the call may wait for a task",
+    "retry": "Whether a new task may take its place",
+    "progress": "One entry, or an array of them",
+    "afterSeqId": "Entries up to this number are left out",
+    "ignoreHistory": "Leave out all history; wins over `afterSeqId`",
+    "lifecycle": "Tell every change of state, not only the last",
+    "named": "Whether events carry an `event:` line; without it a page's `onmessage` gets them",
+    "heartbeatSeconds": "A comment line is sent after so much silence",
+}
+
+CODES: Final[dict[E, str]] = {
+    E.INVALID_JSON: "The body is not JSON in UTF-8.",
+    E.INVALID_REQUEST: "A field of the body, path or query is missing or out of bounds; the message names it.",
+    E.INVALID_CURSOR: "The cursor does not belong to these filters.",
+    E.ATTEMPT_REQUIRED: "This service wants `workerId` and `attempt` on every write of a worker.",
+    E.UNAUTHORIZED: "No key was sent, or an unknown one.",
+    E.FORBIDDEN: "The key may not do this.",
+    E.NOT_TASK_WORKER: "Another worker has the task.",
+    E.ORIGIN_NOT_ALLOWED: "A page of this origin may not call the service.",
+    E.TASK_NOT_FOUND: "There is no such task.",
+    E.ROUTE_NOT_FOUND: "Nothing answers at this path.",
+    E.METHOD_NOT_ALLOWED: "The path does not take this method; `Allow` lists those it takes.",
+    E.TASK_EXISTS: "The id is taken.",
+    E.WRONG_STATUS: "The task's status does not allow this; details say what it is.",
+    E.STALE_ATTEMPT: "The task was handed on since: this attempt is over, stop working on it.",
+    E.SEQ_GAP: "The entry's own number is not the next one; details say which is.",
+    E.ALREADY_RETRIED: "The chain has an unfinished task; details name it.",
+    E.TOO_LARGE: "The body, or one entry, is over its limit.",
+    E.HISTORY_FULL: "The history is at its limit; the task can still be ended.",
+    E.UNSUPPORTED_ENCODING: "Compressed bodies are not read.",
+    E.RATE_LIMITED: "Too many calls; wait for `Retry-After`.",
+    E.INTERNAL_ERROR: "The service failed; the request id finds the reason in its log.",
+    E.OVERLOADED: "More is waiting than can be done in time; nothing was done.",
+    E.POSTGRES_UNAVAILABLE: "The database does not answer; nothing was done.",
+    E.REDIS_UNAVAILABLE: "The live store does not answer; nothing was done.",
+    E.SHUTTING_DOWN: "This instance is ending; nothing was done, another one takes the call.",
+    E.OUTCOME_UNKNOWN: "The database went away while this was decided: look before repeating it.",
+}
+
+_AT: Final = "2026-01-31T12:00:00.000Z"
+_TASK: Final[dict[str, Any]] = {
+    "id": "enc-1",
+    "taskType": "video.encode",
+    "status": "in_progress",
+    "metadata": None,
+    "params": {"src": "a.mov"},
+    "result": None,
+    "error": None,
+    "progressHistory": [{"seqId": 1, "percent": 42}],
+    "timeoutSeconds": 86400,
+    "workerId": "w1",
+    "originalTaskId": None,
+    "retryCount": 0,
+    "createdAt": _AT,
+    "updatedAt": _AT,
+    "startedAt": _AT,
+    "completedAt": None,
+    "timeoutAt": "2026-02-01T12:00:00.000Z",
+    "attempt": 1,
+    "maxAttempts": None,
+    "priority": 0,
+    "runAt": None,
+    "leaseExpiresAt": None,
+    "maxRetries": 0,
+    "cancelRequestedAt": None,
+    "newTaskId": None,
+    "lastSeqId": 1,
+    "lastProgress": {"seqId": 1, "timestamp": _AT, "data": {"seqId": 1, "percent": 42}},
+}
+_HELD: Final = {"workerId": "w1", "attempt": 1}
+
+BODIES: Final[dict[str, Any]] = {
+    "register": {"taskType": "video.encode", "taskId": "enc-1", "params": {"src": "a.mov"}},
+    "start": {"workerId": "w1"},
+    "complete": {**_HELD, "result": {"dst": "a.mp4"}},
+    "fail": {**_HELD, "error": {"message": "no such codec"}},
+    "timeOut": {},
+    "progress": {**_HELD, "progress": {"percent": 42}},
+    "processTimeouts": {},
+    "claim": {"taskTypes": ["video.encode"], "workerId": "w1", "waitSeconds": 30, "leaseSeconds": 60},
+    "release": _HELD,
+    "retry": {},
+}
+ANSWERS: Final[dict[str, Any]] = {
+    "register": {"taskId": "enc-1", "status": "pending", "createdAt": _AT, "timeoutAt": _TASK["timeoutAt"]},
+    "start": {
+        "taskId": "enc-1",
+        "status": "in_progress",
+        "updatedAt": _AT,
+        "attempt": 1,
+        "leaseExpiresAt": None,
+    },
+    "complete": {"taskId": "enc-1", "status": "completed", "updatedAt": _AT},
+    "fail": {"taskId": "enc-1", "status": "failed", "updatedAt": _AT, "newTaskId": None},
+    "timeOut": {"taskId": "enc-1", "status": "timeout", "updatedAt": _AT},
+    "get": _TASK,
+    "progress": {
+        "taskId": "enc-1",
+        "seqId": 1,
+        "timestamp": _AT,
+        "firstSeqId": 1,
+        "cancelRequested": False,
+    },
+    "processTimeouts": {"processedCount": 0},
+    "claim": _TASK,
+    "release": {"taskId": "enc-1", "status": "pending", "message": "The task is back in the queue."},
+    "retry": {"newTaskId": "enc-2", "originalTaskId": "enc-1", "status": "pending", "retryCount": 1},
+    "healthz": {"status": "ok", "version": "0.1.0"},
+    "readyz": {"status": "ready", "postgres": "ok", "redis": "ok"},
+}
+STREAM: Final = (
+    "retry: 2000\nid: 0\n\n"
+    'id: 1\nevent: progress\ndata: {"event":"progress","data":{"seqId":1,"percent":42},"taskId":"enc-1",'
+    f'"timestamp":"{_AT}"}}\n\n'
+    ":\n"
+    'id: 1.completed\nevent: status_change\ndata: {"event":"status_change","data":{"status":"completed",'
+    f'"result":{{"dst":"a.mp4"}}}},"taskId":"enc-1","timestamp":"{_AT}"}}\n\n'
+)
