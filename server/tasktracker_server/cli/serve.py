@@ -4,9 +4,11 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import click
+import psycopg
 
 from tasktracker_server.cli import running
 from tasktracker_server.cli.options import load_settings, settings_flags
@@ -73,6 +75,8 @@ def _serve(settings: Settings, teller: Callable[[Settings], OnReady]) -> None:
     except KeyboardInterrupt:
         # Before or after the loop: nothing was under way.
         return
+    except psycopg.Error as error:
+        raise click.ClickException(f"The database refuses the migrations: {error}") from error
 
 
 def _run_here(settings: Settings, on_ready: OnReady, *, is_child: bool = False) -> None:
@@ -105,11 +109,18 @@ async def _migrated(settings: Settings, stop: asyncio.Event, serving: Callable[[
     """Serve on a database that is up to date, or will be as soon as it can be reached."""
     from tasktracker_server.app import migrate_when_reachable
 
-    async with asyncio.TaskGroup() as group:
-        migrating = group.create_task(migrate_when_reachable(settings.database_url or "", stop))
-        await asyncio.wait([migrating], timeout=MIGRATE_SECONDS)
+    def on_migrated(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception():
+            stop.set()
+
+    migrating = asyncio.create_task(migrate_when_reachable(settings.database_url or "", stop))
+    migrating.add_done_callback(on_migrated)
+    await asyncio.wait([migrating], timeout=MIGRATE_SECONDS)
+    if not stop.is_set():
         await serving()
-        migrating.cancel()
+    migrating.cancel()
+    with suppress(asyncio.CancelledError):
+        await migrating
 
 
 def _stop_with_parent(stop: asyncio.Event) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from tasktracker_server.core.entries import first_number
+
 AppendKind = Literal[
     "OK", "SEED", "VERIFY", "BLOCK", "ENDED", "STALE", "PARKED", "NOT_WORKER", "SEQ_GAP", "FULL"
 ]
@@ -73,9 +75,10 @@ class Fence:
 class Peeked:
     """The live log of a task about to end."""
 
-    reachable: bool
-    intact: bool
-    """The log was found, and seeded under the present incarnation of Redis."""
+    whole: bool
+    """The log was reached, and all its entries are here."""
+    proof: str | None = None
+    """The ticket it was seeded under, if that was under the present incarnation of Redis."""
     upto: int = 0
     """What PostgreSQL held when this log was seeded."""
     entries: list[bytes] = field(default_factory=list)
@@ -92,6 +95,8 @@ class Close:
     """Empty where no number was ever issued."""
     final: bytes
     """The status, a line break, and the final event's envelope."""
+    leave: Literal["nothing", "tombstone", "key"]
+    """``tombstone`` where a helper closes; ``key`` where the row owes, until that is settled."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -104,6 +109,11 @@ class Closed:
     last: int
     rest: list[bytes] = field(default_factory=list)
     """Entries PostgreSQL lacks, at most a page of them."""
+
+    @property
+    def whole(self) -> bool:
+        """The rest is here to its end."""
+        return not self.rest or first_number(self.rest[-1]) >= self.last
 
 
 @dataclass(slots=True, frozen=True)

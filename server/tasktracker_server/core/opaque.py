@@ -88,16 +88,16 @@ def json_or_none(raw: Raw, field: str) -> bytes | None:
     return value
 
 
-def entries(raw: Raw) -> list[Entry]:
-    """The entries of a progress call: one object, or an array of them."""
+def entries(raw: Raw, entry_limit: int = limits.PROGRESS_ENTRY_BYTES) -> list[Entry]:
+    """The entries of a progress call: one object, or an array of them; each within ``entry_limit`` bytes."""
     value = bytes(raw)
     if value.startswith(b"{"):
-        return [_entry(value, "$.progress")]
+        return [_entry(value, "$.progress", entry_limit)]
     if not value or value == b"null":
         raise InvalidRequest("`$.progress` is missing; send an object, or an array of objects.")
     if not value.startswith(b"["):
         raise InvalidRequest(f"`$.progress` must be an object or an array of objects, not {kind_of(value)}.")
-    found = [_element(one, f"$.progress[{at}]") for at, one in enumerate(_elements(value))]
+    found = [_element(one, f"$.progress[{at}]", entry_limit) for at, one in enumerate(_elements(value))]
     _check_own_numbers(found)
     return found
 
@@ -140,14 +140,14 @@ def _elements(value: bytes) -> list[Raw]:
     return found
 
 
-def _element(raw: Raw, field: str) -> Entry:
+def _element(raw: Raw, field: str, limit: int) -> Entry:
     value = bytes(raw)
     if not value.startswith(b"{"):
         raise InvalidRequest(f"`{field}` must be an object, not {kind_of(value)}.")
-    return _entry(value, field)
+    return _entry(value, field, limit)
 
 
-def _entry(value: bytes, field: str) -> Entry:
+def _entry(value: bytes, field: str, limit: int) -> Entry:
     check(value, field)
     own = None
     # A key can be spelled with escapes too.
@@ -158,9 +158,9 @@ def _entry(value: bytes, field: str) -> Entry:
             value = msgspec.json.encode(members)
     if value[1] in b" \t\r\n" or b"\n" in value or b"\r" in value:
         value = msgspec.json.format(value, indent=-1)
-    if len(value) > limits.PROGRESS_ENTRY_BYTES:
+    if len(value) > limit:
         raise TooLarge(
-            f"`{field}` has {len(value):,} bytes; one entry may have {limits.PROGRESS_ENTRY_BYTES:,}."
+            f"`{field}` has {len(value):,} bytes; one entry may have {limit:,}."
             " Put large data elsewhere and report where."
         )
     return Entry(own, value)

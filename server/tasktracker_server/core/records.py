@@ -80,7 +80,10 @@ class End(Struct):
     attempt: int | None = None
     result: Raw | Any = None
     error: Raw | Any = None
-    intact: bool = False
+    peeked: bool = False
+    """The live log was reached, and all its entries are here."""
+    proof: str | None = None
+    """The ticket it was seeded under, where nothing can have been lost since."""
     from_upto: int = 0
     first_seq: int | None = None
     last_seq: int | None = None
@@ -235,11 +238,13 @@ class Archive(Struct):
     first_seq: int | None = None
     last_seq: int | None = None
     entries: str | None = None
+    drains: bool = False
+    """Only while the task runs: its log is to be seeded anew."""
     settles: bool = False
-    """The live log is closed: the task owes it nothing more."""
+    """Nothing is left in the live log: the task owes it nothing more."""
     lost: bool = False
-    """What is not stored of the numbers given may be missing."""
-    if_owed: bool = False
+    """With ``settles``: what is not stored of the numbers given may be missing."""
+    if_owed: bool = True
     """``lost`` counts only while the task still owes its live log."""
 
 
@@ -257,8 +262,6 @@ class EndedTask(NamedTuple):
     seq_limit: int
     seed_ticket: str | None
     live_debt: bool
-    young: bool
-    """It ended so lately that whoever ended it is still closing its log."""
 
 
 TASK_COLUMNS = (

@@ -1,7 +1,7 @@
 """What an endpoint is given, and what it may learn of its caller."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 from msgspec import Struct
@@ -9,7 +9,7 @@ from tornado.httputil import HTTPHeaders
 
 from tasktracker_server.core.errors import AttemptRequired
 from tasktracker_server.http.options import HttpOptions
-from tasktracker_server.http.ports import Service
+from tasktracker_server.http.ports import Frames, Service
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class EventStream(Struct, frozen=True):
 
     first: bytes
     """The first frame: until it is there an error can still be told as JSON."""
-    frames: AsyncGenerator[bytes, None]
+    frames: Frames
 
 
 class Call:
@@ -84,7 +84,7 @@ class Call:
             if value is None:
                 raise AttemptRequired(f"`$.{name}` is missing; this service wants workerId and attempt here.")
 
-    async def stream(self, frames: AsyncGenerator[bytes, None]) -> EventStream:
+    async def stream(self, frames: Frames) -> EventStream:
         """Begin a stream of these frames; errors before the first one are raised here."""
         try:
             first = await self.unless_gone(_first(frames))
@@ -94,5 +94,5 @@ class Call:
         return EventStream(first, frames)
 
 
-async def _first(frames: AsyncGenerator[bytes, None]) -> bytes:
+async def _first(frames: Frames) -> bytes:
     return await anext(frames, b"")

@@ -78,7 +78,7 @@ async def progress(call: Call) -> Reply:
     """``POST /:taskId/progress``."""
     wanted = _read_progress(call.body)
     call.check_identity(wanted.worker_id, wanted.attempt)
-    entries = opaque.entries(wanted.progress)
+    entries = opaque.entries(wanted.progress, call.options.progress_entry_limit)
     reported = call.service.progress.report(call.task_id, entries, wanted.worker_id, wanted.attempt)
     return answered(await reported)
 

@@ -4,7 +4,7 @@ Opaque fields of the request structs come checked: empty bytes where nothing was
 PostgreSQL can store.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from tasktracker_schema import answers, requests
@@ -73,12 +73,28 @@ class Claims(Protocol):
         ...
 
 
+class Frames(Protocol):
+    """The bytes of one event stream, a piece at a time."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Itself."""
+        ...
+
+    async def __anext__(self) -> bytes:
+        """The next piece; waits for it."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free what the stream holds, whether or not it was ever read."""
+        ...
+
+
 class Tracking(Protocol):
     """Streams of tasks."""
 
     async def open(
         self, task_id: str, query: requests.TrackQuery, last_event_id: str | None, /
-    ) -> AsyncGenerator[bytes, None] | None:
+    ) -> Frames | None:
         """The frames of one stream; None when its reader has seen the end already."""
         ...
 

@@ -22,6 +22,8 @@ from tasktracker_server.live.client import Call, ConnectionBroken, LiveClient, c
 from tasktracker_server.live.keys import Keys
 
 _PEEK_BYTES = 1024 * 1024
+_PEEK_ENTRIES = 7_000
+"""Lua returns at most 8,000 values at once."""
 _PAGE_BYTES = 1024 * 1024
 _VERIFY_MS = 30_000
 """How long a live log trusts what it knows of a task's holder."""
@@ -91,9 +93,18 @@ class ProgressLog:
         ]
         return [answer[0] == b"OK" for answer in await self._run(calls)]
 
-    async def extend(self, limits: Sequence[tuple[str, int]]) -> None:
-        """Raise the blocks of numbers, as PostgreSQL has already written down."""
-        await self._run([Call("extend", (self._keys.live(task_id),), (limit,)) for task_id, limit in limits])
+    async def extend(self, blocks: Sequence[tuple[str, int, str]]) -> None:
+        """Raise the blocks of numbers (task, limit, seed ticket), as PostgreSQL has already written down."""
+        await self._run(
+            [
+                Call("extend", (self._keys.live(task_id),), (limit, ticket))
+                for task_id, limit, ticket in blocks
+            ]
+        )
+
+    async def void(self, tickets: Sequence[tuple[str, str]]) -> None:
+        """Remove the tickets (task, ticket) of tasks that will never run."""
+        await self._run([Call("void", (self._keys.live(task_id),), (ticket,)) for task_id, ticket in tickets])
 
     async def fence(self, fences: Sequence[Fence]) -> None:
         """Tell the logs that their tasks changed hands."""
@@ -107,33 +118,47 @@ class ProgressLog:
     async def peek(self, task_ids: Sequence[str]) -> list[Peeked]:
         """What the ends of these tasks must carry; never raises, for a task can end without Redis."""
         calls = [
-            Call("peek", (self._keys.live(task_id), self._keys.progress(task_id)), (_PEEK_BYTES,))
+            Call(
+                "peek",
+                (self._keys.live(task_id), self._keys.progress(task_id)),
+                (_PEEK_BYTES, _PEEK_ENTRIES),
+            )
             for task_id in task_ids
         ]
         try:
             answers = await self._run(calls)
         except RedisUnavailable:
-            return [Peeked(reachable=False, intact=False)] * len(calls)
+            return [Peeked(whole=False)] * len(calls)
         return [
-            Peeked(True, same == 1 and kind != b"NONE", upto, list(entries))
-            for kind, same, upto, *entries in answers
+            Peeked(whole == 1, proof.decode() or None, upto, list(entries))
+            for whole, proof, upto, *entries in answers
         ]
 
     async def close(self, closes: Sequence[Close]) -> list[Closed]:
         """Close logs whose tasks' ends are committed, and tell the final event where all is stored."""
         calls = []
         for c in closes:
-            args = (c.history_upto, c.ord, self._keys.channel(c.task_id), c.final, _PAGE_BYTES, c.seed_ticket)
+            channel = self._keys.channel(c.task_id)
+            args = (c.history_upto, c.ord, channel, c.final, _PAGE_BYTES, c.seed_ticket, c.leave)
             calls.append(Call("close", self._keys.of_task(c.task_id), args))
         answers = await self._run(calls)
         gone = [
             c.task_id
             for c, answer in zip(closes, answers, strict=True)
-            if c.seed_ticket and answer[0] != b"REST"
+            if c.seed_ticket and c.leave != "key" and answer[0] != b"REST"
         ]
         if gone:
             await self._run([command("ZREM", self._keys.live_index, *gone)])
         return [Closed(kind.decode(), proven == 1, last, list(rest)) for kind, proven, last, *rest in answers]
+
+    async def drop(self, task_id: str, history_upto: int, ord: int) -> None:
+        """Remove a closed log all of whose entries PostgreSQL holds."""
+        await self._run(
+            [
+                Call("drop", self._keys.of_task(task_id), (history_upto, ord)),
+                command("ZREM", self._keys.live_index, task_id),
+            ]
+        )
 
     async def forget(self, task_ids: Sequence[str]) -> None:
         """Remove every key of tasks that no longer exist."""

@@ -1,13 +1,15 @@
 """Ending tasks so that nothing acknowledged is lost: peek, commit with history, close, append the rest.
 
 The commit in PostgreSQL is the end. What follows it can be done by anyone, any number of times: the ender
-itself, and after two seconds any helper (the sweeper, a reader that finds a log of an ended task).
+itself, or any helper (the sweeper, a reader that finds a log of an ended task). A helper leaves a tombstone
+for a minute, so that an ender who comes late does not take an absent log for a loss.
 """
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core import frames
@@ -20,8 +22,6 @@ from tasktracker_server.service.ports import HistoryStore, ProgressLog, TaskStor
 log = logging.getLogger(__name__)
 
 _HELP_AFTER_SECONDS = 2.1
-_WINNER_SECONDS = 1.5
-"""After this, helpers may have closed the log: that it is gone proves nothing any more."""
 
 
 class Ending:
@@ -39,30 +39,29 @@ class Ending:
         for end, found in zip(ends, peeked, strict=True):
             _carry(end, found)
         outcomes = await self._store.end(ends)
-        committed = time.monotonic()
         ended = [
             _as_ended(end, outcome)
             for end, outcome in zip(ends, outcomes, strict=True)
             if isinstance(outcome, EndOutcome) and outcome.ended
         ]
-        await self.close(ended, committed)
+        await self.close(ended, by_ender=True)
         return outcomes
 
-    async def close(self, tasks: Sequence[EndedTask], committed: float | None) -> None:
-        """Close the logs of ended tasks; ``committed`` is when the caller itself ended them.
+    async def close(self, tasks: Sequence[EndedTask], *, by_ender: bool) -> None:
+        """Close the logs of ended tasks; ``by_ender``: the caller has just ended them itself.
 
         Never raises: the ends are recorded, and what cannot be done now stays for helpers.
         """
         if not tasks:
             return
+        closes = [_close_of(task, by_ender) for task in tasks]
         try:
-            closes = [_close_of(task) for task in tasks]
             closed = await self._live.close(closes)
             await asyncio.gather(
                 *(
-                    self._settle(task, close, found, committed)
+                    self._settle(task, close, found, by_ender)
                     for task, close, found in zip(tasks, closes, closed, strict=True)
-                    if not _is_settled(task, found)
+                    if not _is_settled(task, found, by_ender)
                 )
             )
         except RedisUnavailable:
@@ -72,29 +71,40 @@ class Ending:
                 "closing %d logs is left to helpers: %s", len(tasks), error, extra={"action": "close_left"}
             )
 
-    async def _settle(self, task: EndedTask, close: Close, found: Closed, committed: float | None) -> None:
-        """Append what raced the end, a page at a time, and note what may have been lost."""
-        if found.kind == "OTHER":
-            return
-        upto = task.history_upto
-        lost = not found.proven and (found.kind != "GONE" or committed is not None or task.live_debt)
-        while found.kind == "REST":
-            stored = await self._histories.archive([_rest(task.id, upto, found.rest)])
+    async def _settle(self, task: EndedTask, close: Close, found: Closed, by_ender: bool) -> None:
+        """Append what raced the end, a page at a time; with the last of it, note what may have been lost.
+
+        A loss is told by the ender of a task that owes nothing, or by whoever settles a debt first.
+        """
+        archive = Archive(task.id, task.history_upto, if_owed=task.live_debt or not by_ender)
+        while True:
+            if found.rest:
+                archive.first_seq = first_number(found.rest[0])
+                archive.last_seq = first_number(found.rest[-1])
+                archive.entries = b"\n".join(found.rest).decode()
+            archive.settles = found.whole
+            archive.lost = not found.proven
+            stored = await self._histories.archive([archive])
             if task.id not in stored:
                 # Another helper was faster: go on from where it came to.
                 current = (await self._histories.ends([task.id]))[0]
-                if current is None or current.history_upto <= upto:
+                if current is None or current.history_upto <= archive.expected:
                     return
                 stored = {task.id: current.history_upto}
-            upto = stored[task.id]
-            close = Close(task.id, upto, task.ord, close.seed_ticket, close.final)
+            elif archive.settles:
+                break
+            archive = Archive(task.id, stored[task.id], if_owed=archive.if_owed)
+            close = replace(close, history_upto=archive.expected)
             found = (await self._live.close([close]))[0]
-        late = committed is None or time.monotonic() - committed > _WINNER_SECONDS
-        settled = Archive(
-            task.id, upto, settles=True, lost=lost, if_owed=late and found.kind == "GONE" and task.live_debt
-        )
-        await self._histories.archive([settled])
-        await self._live.publish([(task.id, b"F%d|%b" % (upto, close.final))])
+        await self._put_away(task, replace(close, history_upto=stored[task.id]))
+
+    async def _put_away(self, task: EndedTask, close: Close) -> None:
+        """Remove a log that PostgreSQL holds to its end, and tell the final event."""
+        if task.live_debt:
+            await self._live.drop(task.id, close.history_upto, task.ord)
+        elif (await self._live.close([close]))[0].proven:
+            return  # told by the log itself
+        await self._live.publish([(task.id, b"F%d|%b" % (close.history_upto, close.final))])
 
     async def _owe(self, task_ids: Sequence[str]) -> None:
         if not task_ids:
@@ -105,11 +115,10 @@ class Ending:
             log.warning("%d logs are left open: %s", len(task_ids), error, extra={"action": "close_left"})
 
     async def help(self, task_ids: Sequence[str]) -> None:
-        """Close the logs of those tasks that have ended a while ago; forget logs of tasks that are gone."""
+        """Close the logs of those tasks that have ended; forget logs of tasks that are gone."""
         rows = await self._histories.ends(task_ids)
         await self._live.forget([task_id for task_id, row in zip(task_ids, rows, strict=True) if row is None])
-        ended = [row for row in rows if row is not None and is_terminal(row.status) and not row.young]
-        await self.close(ended, None)
+        await self.close([row for row in rows if row is not None and is_terminal(row.status)], by_ender=False)
 
     def help_later(self, task_id: str) -> None:
         """Somebody saw a log of an ended task: close it when its ender must have done so."""
@@ -132,22 +141,13 @@ class Ending:
 
 
 def _carry(end: End, found: Peeked) -> None:
-    end.intact = found.intact
+    end.peeked = found.whole
+    end.proof = found.proof
     if found.entries:
         end.from_upto = found.upto
         end.first_seq = first_number(found.entries[0])
         end.last_seq = first_number(found.entries[-1])
         end.entries = b"\n".join(found.entries).decode()
-
-
-def _rest(task_id: str, expected: int, entries: list[bytes]) -> Archive:
-    return Archive(
-        task_id,
-        expected,
-        first_seq=first_number(entries[0]),
-        last_seq=first_number(entries[-1]),
-        entries=b"\n".join(entries).decode(),
-    )
 
 
 def _as_ended(end: End, outcome: EndOutcome) -> EndedTask:
@@ -163,11 +163,10 @@ def _as_ended(end: End, outcome: EndOutcome) -> EndedTask:
         seq_limit=outcome.seq_limit,
         seed_ticket=outcome.seed_ticket,
         live_debt=bool(outcome.live_debt),
-        young=True,
     )
 
 
-def _close_of(task: EndedTask) -> Close:
+def _close_of(task: EndedTask, by_ender: bool) -> Close:
     final = frames.final_envelope(
         task.id,
         task.status,
@@ -176,9 +175,17 @@ def _close_of(task: EndedTask) -> Close:
         new_task_id=task.new_task_id,
         timestamp=task.updated_at,
     )
+    leave: Literal["nothing", "tombstone", "key"] = "nothing" if by_ender else "tombstone"
+    if task.live_debt:
+        leave = "key"
     ticket = (task.seed_ticket or "?") if task.seq_limit > 0 else ""
-    return Close(task.id, task.history_upto, task.ord, ticket, b"%b\n%b" % (task.status.encode(), final))
+    return Close(
+        task.id, task.history_upto, task.ord, ticket, b"%b\n%b" % (task.status.encode(), final), leave
+    )
 
 
-def _is_settled(task: EndedTask, found: Closed) -> bool:
-    return found.kind == "OTHER" or (found.proven and found.kind != "REST" and not task.live_debt)
+def _is_settled(task: EndedTask, found: Closed, by_ender: bool) -> bool:
+    """Nothing is left to do: all is stored, and no loss is this caller's to tell."""
+    if found.kind == "OTHER":
+        return True
+    return found.kind != "REST" and not task.live_debt and (found.proven or not by_ender)

@@ -90,7 +90,7 @@ class Follower:
         yield self._opening(page)
         for chunk in self._replayed(page):
             yield chunk
-        while not self._cursor.ended and not self._is_over:
+        while not (self._cursor.ended or self._is_over):
             if self._must_read:
                 for chunk in await self._read():
                     yield chunk

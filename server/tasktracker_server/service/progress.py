@@ -107,6 +107,13 @@ class Progress:
         bought = await self._histories.buy(
             [SeedRequest(task_id, ticket) for task_id, ticket in tickets.items()]
         )
+        over = [
+            (task_id, ticket)
+            for (task_id, ticket), holder in zip(tickets.items(), bought, strict=True)
+            if holder is None or is_terminal(holder.status)
+        ]
+        if over:
+            await self._live.void(over)
         running = [holder for holder in bought if holder is not None and holder.status == "in_progress"]
         if running:
             seeded = await self._live.seed([_seed_of(holder, tickets[holder.id]) for holder in running])
@@ -134,8 +141,8 @@ class Progress:
             return set()
         bought = await self._histories.extend(list(needs.items()))
         if bought:
-            await self._live.extend(list(bought.items()))
-        return set(bought)
+            await self._live.extend(bought)
+        return {task_id for task_id, _, _ in bought}
 
     def _refusal(self, one: Append, holder: Holder | None) -> TrackerError | None:
         """Why PostgreSQL refuses this caller; ``None`` where the live log is merely behind."""
@@ -189,4 +196,5 @@ def _drain(holder: Holder, entries: list[bytes]) -> Archive:
         first_seq=first_number(entries[0]),
         last_seq=first_number(entries[-1]),
         entries=b"\n".join(entries).decode(),
+        drains=True,
     )

@@ -1,7 +1,6 @@
 """Registering, starting, reading, ending, releasing and retrying tasks."""
 
 import random
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -255,7 +254,7 @@ class Tasks:
         """End all that is overdue, in batches; how many tasks this call ended."""
         processed = 0
         while ended := await self._store.sweep_timeouts(_SWEEP_BATCH):
-            await self._ending.close(ended, time.monotonic())
+            await self._ending.close(ended, by_ender=True)
             processed += len(ended)
             if len(ended) < _SWEEP_BATCH:
                 break

@@ -32,11 +32,11 @@ class HistoryStore:
         rows = {row[0]: Holder._make(row) for row in found}
         return [rows.get(task_id) for task_id in task_ids]
 
-    async def extend(self, needs: Sequence[tuple[str, int]]) -> dict[str, int]:
-        """Larger blocks of numbers: the new limit of each task that is still running."""
+    async def extend(self, needs: Sequence[tuple[str, int]]) -> list[tuple[str, int, str]]:
+        """Larger blocks of numbers: id, new limit and seed ticket of each task that is still running."""
         wanted = [{"id": task_id, "need": need} for task_id, need in needs]
         params = {"items": items_json(wanted), "ids": [task_id for task_id, _ in needs]}
-        return {row[0]: row[1] for row in await self._database.fetch("extend", params)}
+        return [(row[0], row[1], row[2]) for row in await self._database.fetch("extend", params)]
 
     async def archive(self, archives: Sequence[Archive]) -> dict[str, int]:
         """Append to histories that still end where expected: the new last number of each that did."""

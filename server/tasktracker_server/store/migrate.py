@@ -66,4 +66,4 @@ async def _applied(connection: AsyncConnection[Any]) -> set[str]:
 def _source(name: str) -> LiteralString:
     """The text of a migration: a file of this package alone, hence the cast."""
     text = resources.files(__package__).joinpath("migrations", f"{name}.sql").read_text()
-    return cast(LiteralString, text)
+    return cast("LiteralString", text)

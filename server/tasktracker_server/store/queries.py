@@ -14,7 +14,7 @@ def query(name: str) -> LiteralString:
     The text comes from files of this package alone, hence the cast.
     """
     text = resources.files(__package__).joinpath("sql", f"{name}.sql").read_text()
-    return cast(LiteralString, text.replace("{task}", TASK_COLUMNS))
+    return cast("LiteralString", text.replace("{task}", TASK_COLUMNS))
 
 
 def names() -> list[str]:

@@ -19,7 +19,7 @@ end
 
 if not state then
   redis.call('HSET', live, 's', 't', 'k', nonce)
-  redis.call('PEXPIRE', live, 10000)
+  redis.call('PEXPIRE', live, 600000)
   return {'SEED', nonce}
 end
 if state == 't' then return ask('SEED') end

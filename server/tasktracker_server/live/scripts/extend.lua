@@ -1,6 +1,7 @@
 -- Raises the block of numbers a live task may use; PostgreSQL has already written it down.
--- KEYS: live; ARGV: block limit
-local live = KEYS[1]
-local lim = redis.call('HGET', live, 'lim')
-if lim and tonumber(ARGV[1]) > tonumber(lim) then redis.call('HSET', live, 'lim', ARGV[1]) end
+-- KEYS: live; ARGV: block limit, ticket the log must have been seeded under
+local L = redis.call('HMGET', KEYS[1], 'lim', 'g')
+if L[1] and L[2] == ARGV[2] and tonumber(ARGV[1]) > tonumber(L[1]) then
+  redis.call('HSET', KEYS[1], 'lim', ARGV[1])
+end
 return {'OK'}

@@ -3,8 +3,9 @@
 -- Answers: state, last number given, complete (1: all that was asked for is here), entries...
 local state = redis.call('HGET', KEYS[1], 's')
 local last = tonumber(redis.call('GET', KEYS[2]) or '0')
-local found = {state or '', last, 1}
 local size = redis.call('LLEN', KEYS[3])
+if state == 'x' and size == 0 then state = false end  -- a tombstone
+local found = {state or '', last, 1}
 if size == 0 then return found end
 local at = 0
 if ARGV[1] == 'tail' then

@@ -4,8 +4,12 @@
 --       cancelled, ord, verify after ms, drain bytes
 local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
 local ticket, upto = ARGV[1], tonumber(ARGV[6])
-if redis.call('HGET', live, 'k') ~= ticket then return {'AGAIN'} end
-if string.sub(ticket, 1, #INCARNATION) ~= INCARNATION then return {'AGAIN'} end
+local L = redis.call('HMGET', live, 'k', 's', 'a', 'parked', 'c')
+if L[1] ~= ticket or string.sub(ticket, 1, #INCARNATION) ~= INCARNATION then return {'AGAIN'} end
+-- The task changed hands since PostgreSQL was asked.
+local fenced = tonumber(L[3] or '0')
+local parked = L[4] == '1' or L[2] == 'p'
+if tonumber(ARGV[2]) < fenced or (tonumber(ARGV[2]) == fenced and parked) then return {'AGAIN'} end
 
 -- Entries that came back with older data go into PostgreSQL first; they stay here until then.
 local head = redis.call('LINDEX', progress, 0)
@@ -31,8 +35,8 @@ local ms = now[1] * 1000 + math.floor(now[2] / 1000)
 redis.call('DEL', progress)
 redis.call('SET', seq, ARGV[4])
 redis.call('HSET', live, 's', 'l', 'a', ARGV[2], 'w', ARGV[3], 'lim', ARGV[5], 'inc', INCARNATION,
-  'v', ms + tonumber(ARGV[10]), 'n', ARGV[6], 'b', ARGV[7], 'lb', 0, 'c', ARGV[8], 'hu', ARGV[6],
+  'v', ms + tonumber(ARGV[10]), 'n', ARGV[6], 'b', ARGV[7], 'lb', 0, 'c', L[5] == '1' and 1 or ARGV[8], 'hu', ARGV[6],
   'g', ticket, 'ord', ARGV[9])
-redis.call('HDEL', live, 'k')
+redis.call('HDEL', live, 'k', 'parked')
 redis.call('PERSIST', live)
 return {'OK'}

@@ -1,3 +1,3 @@
--- Ended tasks whose live log is still to be closed, except by those who are just ending them.
+-- Ended tasks whose live log is still to be closed, except those whose enders are just at it.
 select id from tracker_tasks where live_debt and completed_at <= now() - interval '2 seconds'
 order by id limit %(limit)s

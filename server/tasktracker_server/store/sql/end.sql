@@ -2,7 +2,8 @@
 -- with retries left, registers the next one. Answers the state each was found in, and what it became.
 with wanted as materialized (
     select * from json_to_recordset(%(items)s::json) as w(
-        id text, outcome text, worker_id text, attempt int, result jsonb, error jsonb, intact boolean,
+        id text, outcome text, worker_id text, attempt int, result jsonb, error jsonb, peeked boolean,
+        proof text,
         from_upto int, first_seq int, last_seq int, entries text, retry_id text, retry_jitter float8)
 ),
 locked as materialized (
@@ -22,7 +23,8 @@ ended as (
         lease_expires_at = null, lease_check_at = null,
         history_upto = case when a.carries then a.last_seq else t.history_upto end,
         history_bytes = case when a.carries then t.history_bytes + octet_length(a.entries) else t.history_bytes end,
-        live_debt = t.seq_limit > 0 and not a.intact,
+        live_debt = t.seq_limit > 0 and not (
+            a.peeked and (a.entries is null or a.carries) and a.proof is not distinct from t.seed_ticket),
         new_task_id = case when a.outcome = 'failed' and a.retry_id is not null and t.failures < t.max_retries
                            then a.retry_id end
     from allowed a where t.id = a.id

@@ -7,4 +7,4 @@ locked as materialized (
 )
 update tracker_tasks t set seq_limit = t.seq_limit + greatest(w.need, 256, least(t.seq_limit, 65536))
 from locked l join wanted w on w.id = l.id where t.id = l.id
-returning t.id, t.seq_limit
+returning t.id, t.seq_limit, t.seed_ticket
