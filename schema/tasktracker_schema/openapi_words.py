@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from tasktracker_schema import limits
+from tasktracker_schema import __version__, limits
 from tasktracker_schema.errors import ErrorCode as E
 
 INTRODUCTION: Final = """\
@@ -100,7 +100,7 @@ FIELDS: Final[dict[str, str]] = {
 
 CODES: Final[dict[E, str]] = {
     E.INVALID_JSON: "The body is not JSON in UTF-8.",
-    E.INVALID_REQUEST: "A field of the body, path or query is missing or out of bounds; the message names it.",
+    E.INVALID_REQUEST: "A field of body, path or query is missing or out of bounds; the message names it.",
     E.INVALID_CURSOR: "The cursor does not belong to these filters.",
     E.ATTEMPT_REQUIRED: "This service wants `workerId` and `attempt` on every write of a worker.",
     E.UNAUTHORIZED: "No key was sent, or an unknown one.",
@@ -195,7 +195,7 @@ ANSWERS: Final[dict[str, Any]] = {
     "claim": _TASK,
     "release": {"taskId": "enc-1", "status": "pending", "message": "The task is back in the queue."},
     "retry": {"newTaskId": "enc-2", "originalTaskId": "enc-1", "status": "pending", "retryCount": 1},
-    "healthz": {"status": "ok", "version": "0.1.0"},
+    "healthz": {"status": "ok", "version": __version__},
     "readyz": {"status": "ready", "postgres": "ok", "redis": "ok"},
 }
 STREAM: Final = (

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tasktracker_server.embedded.accounts import Account
 from tasktracker_server.embedded.errors import EmbeddedError, NotInstalled
+from tasktracker_server.embedded.locks import mark_ephemeral
 from tasktracker_server.embedded.places import check_reachable, open_data_dir
 from tasktracker_server.embedded.postgres import Postgres
 from tasktracker_server.embedded.sharing import Share
@@ -58,6 +59,7 @@ def ephemeral(*, postgres: bool = True, redis: bool = True, durable: bool = Fals
     folder = Path(tempfile.mkdtemp(prefix="tasktracker-"))
     if os.geteuid() == 0:
         folder.chmod(0o711)
+    mark_ephemeral(folder)
     try:
         with running(folder, postgres=postgres, redis=redis, durable=durable) as stores:
             yield stores

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def open_lock(path: Path) -> int:
+def open_lock(path: Path, *, create: bool = True) -> int:
     """A new descriptor of the lock file, which belongs to whoever the directory belongs to."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
     folder = path.parent.stat()
     if os.geteuid() == 0 and os.fstat(descriptor).st_uid != folder.st_uid:
         os.fchown(descriptor, folder.st_uid, folder.st_gid)
@@ -22,9 +22,9 @@ def open_lock(path: Path) -> int:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def alone(path: Path, *, create: bool = True) -> Iterator[None]:
     """Nobody else is in here, in any process, until this ends."""
-    descriptor = open_lock(path)
+    descriptor = open_lock(path, create=create)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -34,7 +34,10 @@ def alone(path: Path) -> Iterator[None]:
 
 def is_held(path: Path, *, by_anybody: bool = True) -> bool:
     """Whether somebody holds the lock exclusively, or (``by_anybody``) at all."""
-    descriptor = open_lock(path)
+    try:
+        descriptor = open_lock(path, create=False)
+    except FileNotFoundError:
+        return False
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_EX if by_anybody else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -49,3 +52,13 @@ def hold(path: Path, *, shared: bool) -> int:
     descriptor = open_lock(path)
     fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     return descriptor
+
+
+def mark_ephemeral(data_dir: Path) -> None:
+    """Note that the directory is to go with its last user."""
+    (data_dir / ".ephemeral").touch()
+
+
+def is_ephemeral(data_dir: Path) -> bool:
+    """Whether it was noted."""
+    return (data_dir / ".ephemeral").exists()

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-import psycopg
-
 from tasktracker_server.embedded import places
 from tasktracker_server.embedded.errors import EmbeddedError
 from tasktracker_server.embedded.store import Store
@@ -82,6 +80,8 @@ class Postgres(Store):
 
     def answers(self) -> bool:
         """Whether it takes connections."""
+        import psycopg  # here, for the keeper to be small
+
         try:
             psycopg.connect(self._url("postgres"), connect_timeout=5).close()
         except psycopg.OperationalError:
@@ -90,6 +90,8 @@ class Postgres(Store):
 
     def greet(self) -> None:
         """Make the service's database unless it is there."""
+        import psycopg
+
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
             found = connection.execute("select from pg_database where datname = %s", [DATABASE]).fetchone()
             if found is None:

@@ -1,14 +1,13 @@
 """Who uses a store: any number of processes, the first of which starts it and the last stops it.
 
-A user holds the store's ``users`` lock (shared) as long as it lives, and takes the ``change`` lock
-of the directory to start or stop anything. A user that is killed lets go of both; a store it leaves
-behind is found by the next user.
+A user holds the store's locks (shared) as long as it lives, and takes the directory's change lock to
+start or stop anything. A user that is killed lets go of all of them; a store it leaves behind is
+found by the next user, or ended by its keeper.
 """
 
 import logging
 import os
 import threading
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,15 +28,14 @@ class Share:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._change: Path = store.users.with_name(".change")
-        self._held: int | None = None
+        self._held: list[int] = []
         self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name=f"embedded-{store.name}", daemon=True)
 
     def __enter__(self) -> Self:
         try:
-            with locks.alone(self._change):
-                self._held = locks.hold(self._store.users, shared=True)
+            with locks.alone(self._store.change):
+                self._held = [locks.hold(lock, shared=True) for lock in (self._store.users, self._store.life)]
                 self._store.ensure()
         except BaseException:
             self._leave()
@@ -54,11 +52,15 @@ class Share:
 
     def _leave(self) -> None:
         """Let go, and stop the store if nobody else holds it."""
-        if self._held is not None:
-            os.close(self._held)
-        with locks.alone(self._change):
-            if not locks.is_held(self._store.users):
-                self._store.stop()
+        try:
+            with locks.alone(self._store.change):
+                if self._held:
+                    os.close(self._held.pop(0))
+                if not locks.is_held(self._store.users):
+                    self._store.stop()
+        finally:
+            while self._held:
+                os.close(self._held.pop(0))
 
     def _watch(self) -> None:
         while not self._ended.wait(WATCH_SECONDS):
@@ -66,7 +68,7 @@ class Share:
                 continue
             _logger.warning("embedded %s is gone; starting it again", self._store.name)
             try:
-                with locks.alone(self._change):
+                with locks.alone(self._store.change):
                     self._store.ensure()
             except (EmbeddedError, OSError):
                 _logger.exception("embedded %s could not be started again", self._store.name)

@@ -8,11 +8,13 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from tasktracker_server.embedded import locks, places
 from tasktracker_server.embedded.accounts import Account
@@ -39,7 +41,11 @@ class Store(ABC):
         self.folder = data_dir / self.name
         self.log = data_dir / f"{self.name}.log"
         self.users = data_dir / f".{self.name}.users"
-        """Held (shared) by every process that uses the store."""
+        """Held (shared) by every process that uses the store; whoever finds it free may stop the store."""
+        self.life = data_dir / f".{self.name}.life"
+        """Held (shared) by the same, until after that; tells its keeper of users that were killed."""
+        self.change = data_dir / ".change"
+        """Held while anything is started or stopped."""
         self.account = account
         self.durable = durable
         self._alive = data_dir / f".{self.name}.alive"
@@ -100,7 +106,8 @@ class Store(ABC):
             if not self.is_running():
                 break
             if (pid := self.pid()) is not None:
-                os.kill(pid, sign)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, sign)
             _wait(STOP_SECONDS, lambda: not self.is_running())
         if self.is_running():
             raise EmbeddedError(f"The embedded {self.name} on {self.folder} does not end; end it by hand.")
@@ -109,29 +116,34 @@ class Store(ABC):
         _logger.info("embedded %s stopped", self.name)
 
     def _spawn(self, command: list[str]) -> None:
-        """Start it apart from us: no child of ours, no part of our terminal's process group.
-
-        The shell in between ends at once, so the server's end is the system's to notice, and our own
-        end is nothing to the server: another process may be using it.
-        """
         self._shorten_log()
         alive = locks.hold(self._alive, shared=False)
+        try:
+            self._detach(command, pass_fds=(alive,), cwd=self.folder, **self.account.process_options)
+        finally:
+            os.close(alive)
+        keeper = [sys.executable, "-P", "-m", "tasktracker_server.embedded.keeper"]
+        self._detach([*keeper, str(self.folder.parent), self.name], cwd="/")
+
+    def _detach(self, command: list[str], **options: Any) -> None:
+        """Start something apart from us: no child of ours, no part of our terminal's process group.
+
+        The shell in between ends at once, so that an end is the system's to notice, and our own end is
+        nothing to what was started: another process may be using it.
+        """
         log = os.open(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             subprocess.run(  # noqa: S603 - the command is ours and quoted
                 ("/bin/sh", "-c", f"{shlex.join(command)} &"),
                 check=True,
-                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(alive,),
                 start_new_session=True,
-                **self.account.process_options,
+                **options,
             )
         finally:
             os.close(log)
-            os.close(alive)
 
     def _shorten_log(self) -> None:
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:

@@ -1,0 +1,1 @@
+"""Measurements behind what the project says about its speed."""
