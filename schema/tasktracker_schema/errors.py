@@ -72,4 +72,6 @@ _BY_STATUS: Final[dict[int, tuple[ErrorCode, ...]]] = {
     ),
 }
 
-HTTP_STATUS: Final = MappingProxyType({code: status for status, codes in _BY_STATUS.items() for code in codes})
+HTTP_STATUS: Final = MappingProxyType(
+    {code: status for status, codes in _BY_STATUS.items() for code in codes}
+)

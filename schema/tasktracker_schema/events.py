@@ -7,7 +7,9 @@ from msgspec import UNSET, Struct, UnsetType
 from tasktracker_schema.names import JsonObject, Timestamp
 from tasktracker_schema.status import TaskStatus
 
-LifecycleReason: TypeAlias = Literal["current", "claimed", "started", "released", "lapsed", "cancel_requested"]
+LifecycleReason: TypeAlias = Literal[
+    "current", "claimed", "started", "released", "lapsed", "cancel_requested"
+]
 
 
 class Event(Struct, rename="camel", frozen=True, tag_field="event"):

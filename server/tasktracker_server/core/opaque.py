@@ -24,7 +24,9 @@ _LONG: Final = 200
 _syntax: Final = msgspec.json.Decoder(Raw)
 _object: Final = msgspec.json.Decoder(dict[str, Raw])
 _array: Final = msgspec.json.Decoder(list[Raw])
-_own_number: Final = msgspec.json.Decoder(Annotated[int, Meta(ge=1, le=limits.SEQ_ID_MAX)] | None)
+_own_number: Final = msgspec.json.Decoder(Annotated[int, Meta(ge=1)] | None)
+_EXACT_MAX: Final = 2**53 - 1
+"""What a script in Redis counts exactly. A larger own number is never the next one, nor is this."""
 
 _ODD_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _ESCAPE: Final = re.compile(
@@ -171,9 +173,9 @@ def _own_seq_id(raw: Raw, field: str) -> int | None:
         number: int | None = _own_number.decode(raw)
     except msgspec.DecodeError as error:
         raise InvalidRequest(
-            f"`{field}` must be a whole number from 1 to {limits.SEQ_ID_MAX:,}; leave it out to get the next."
+            f"`{field}` must be a positive whole number; leave it out to get the next."
         ) from error
-    return number
+    return None if number is None else min(number, _EXACT_MAX)
 
 
 def _check_own_numbers(found: list[Entry]) -> None:

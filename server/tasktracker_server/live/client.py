@@ -84,7 +84,7 @@ class LiveClient:
     async def _connect(self) -> None:
         """See that a connection is open, so that a failure from here on is known to come after sending."""
         pool = self.redis.connection_pool
-        await pool.release(await pool.get_connection())
+        await pool.release(await pool.get_connection())  # type: ignore[no-untyped-call]  # redis-py's own
         if not self._scripts:
             await self._learn_incarnation()
 
@@ -104,7 +104,7 @@ class LiveClient:
     async def _load(self, names: set[str]) -> None:
         """Run each script once without keys, which stores it and does nothing else."""
         for name in names:
-            await self.redis.execute_command("EVAL", self._scripts[name].text, 0)
+            await self.redis.execute_command("EVAL", self._scripts[name].text, 0)  # type: ignore[no-untyped-call]  # redis-py\'s own
 
     async def answers(self) -> bool:
         """Whether Redis answers a trivial question."""

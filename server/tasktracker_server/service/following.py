@@ -91,15 +91,14 @@ class Follower:
         for chunk in self._replayed(page):
             yield chunk
         while not (self._cursor.ended or self._is_over):
-            if self._must_read:
+            if self._must_read():
                 for chunk in await self._read():
                     yield chunk
             elif chunk := self._take():
                 yield chunk
-            elif not self._must_read and not await self._wait():
+            elif not self._must_read() and not await self._wait():
                 yield frames.HEARTBEAT
 
-    @property
     def _must_read(self) -> bool:
         return self._read_at is not None and time.monotonic() >= self._read_at
 

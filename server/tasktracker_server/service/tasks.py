@@ -118,12 +118,9 @@ class Tasks:
             raise TaskNotFound(task_id)
         if outcome.new_attempt is None:
             raise verdicts.start_refusal(outcome.status, outcome.worker_id, outcome.attempt)
+        taken: Any = outcome  # its times are wire text; see answers
         return StartedTask(
-            task_id,
-            "in_progress",
-            outcome.updated_at,
-            outcome.new_attempt,
-            outcome.lease_expires_at,  # type: ignore[arg-type]
+            task_id, "in_progress", taken.updated_at, taken.new_attempt, taken.lease_expires_at
         )
 
     async def _start(self, starts: list[Start]) -> Sequence[StartOutcome | Exception | None]:
@@ -272,7 +269,7 @@ class Tasks:
         return task
 
     async def read(self, task_ids: list[str]) -> list[Task | Exception | None]:
-        """Tasks with their histories; the live log is read first, so that what moves is seen in one of them."""
+        """Tasks with their histories; the live log is read first, so that what moves is in one of them."""
         return await self._read(task_ids, limits.HISTORY_SHOWN, True)
 
     async def _glance(self, task_ids: list[str]) -> list[Task | Exception | None]:

@@ -2,7 +2,7 @@
 
 import logging
 from importlib import resources
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 
@@ -64,6 +64,5 @@ async def _applied(connection: AsyncConnection[Any]) -> set[str]:
 
 
 def _source(name: str) -> LiteralString:
-    """The text of a migration: a file of this package alone, hence the cast."""
-    text = resources.files(__package__).joinpath("migrations", f"{name}.sql").read_text()
-    return cast("LiteralString", text)
+    """The text of a migration: a file of this package alone."""
+    return resources.files(__package__).joinpath("migrations", f"{name}.sql").read_text()

@@ -2,7 +2,7 @@
 
 from functools import cache
 from importlib import resources
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from tasktracker_server.core.records import TASK_COLUMNS
 
@@ -11,10 +11,10 @@ from tasktracker_server.core.records import TASK_COLUMNS
 def query(name: str) -> LiteralString:
     """The statement of this name.
 
-    The text comes from files of this package alone, hence the cast.
+    The text comes from files of this package alone.
     """
     text = resources.files(__package__).joinpath("sql", f"{name}.sql").read_text()
-    return cast("LiteralString", text.replace("{task}", TASK_COLUMNS))
+    return text.replace("{task}", TASK_COLUMNS)
 
 
 def names() -> list[str]:
