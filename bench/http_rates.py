@@ -22,7 +22,7 @@ from bench.report import Window, load_average, print_table, save
 from tasktracker_server.demo.processes import LISTENING, Child, running_child, service
 from tasktracker_server.embedded import ephemeral
 
-SPARE: Final = 1.4
+SPARE: Final = 3.0
 """Requests built for a window, by how many the last one took."""
 WARM_UP_SECONDS: Final = 1.0
 BUSY: Final = 0.5

@@ -73,6 +73,8 @@ def error_codes(route: Route) -> dict[int, list[ErrorCode]]:
         codes.append(ErrorCode.ROUTE_NOT_FOUND)
     if route.uses:
         codes += [ErrorCode.OVERLOADED, ErrorCode.SHUTTING_DOWN, ErrorCode.POSTGRES_UNAVAILABLE]
+    if route.uses and route.method == "POST":
+        codes.append(ErrorCode.OUTCOME_UNKNOWN)
     if "redis" in route.uses:
         codes.append(ErrorCode.REDIS_UNAVAILABLE)
     found: dict[int, list[ErrorCode]] = {}
