@@ -5,6 +5,7 @@
 
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,15 +19,14 @@ from rich.console import Console
 
 from bench.calls import BARE, CALLS, Call, Supply, WrongAnswersError
 from bench.load import Counted, Generator, Load, generator
-from bench.report import Window, load_average, print_table, save
+from bench.report import Window, print_table, save
 from tasktracker_server.demo.processes import LISTENING, Child, running_child, service
 from tasktracker_server.embedded import ephemeral
 
+_SELF: Final = psutil.Process()
 SPARE: Final = 3.0
 """Requests built for a window, by how many the last one took."""
 WARM_UP_SECONDS: Final = 1.0
-BUSY: Final = 0.5
-"""Load average above which others share the machine: the yardstick, alone in its process, suffers most."""
 ENOUGH: Final = 0.5
 """A window that ran out of requests before this share of its time says too little."""
 
@@ -37,6 +37,8 @@ class Measured:
 
     counted: Counted
     cpu_us: float
+    foreign_cores: float
+    """What all processes but this one and its children took of the machine."""
 
 
 class Side:
@@ -51,16 +53,26 @@ class Side:
     def measure(self, call: Call, requests: Sequence[bytes], seconds: float) -> Measured:
         """One window."""
         load = Load(self.port, requests, call.status, call.telling, seconds, call.repeat, self._connections)
-        before = self._cpu_seconds()
+        before, all_before, own_before = _cpu_seconds(self._process), _machine_seconds(), _cpu_seconds(_SELF)
+        began = time.monotonic()
         counted = self._generator.run(load)
-        spent = self._cpu_seconds() - before
+        spent = _cpu_seconds(self._process) - before
+        foreign = _machine_seconds() - all_before - (_cpu_seconds(_SELF) - own_before)
         if counted.wrong or not counted.answers:
             raise WrongAnswersError(f"{call.name}: {counted.wrong} wrong answers: {counted.samples}")
-        return Measured(counted, 1e6 * spent / counted.sent)
+        return Measured(counted, 1e6 * spent / counted.sent, foreign / (time.monotonic() - began))
 
-    def _cpu_seconds(self) -> float:
-        family = [self._process, *self._process.children(recursive=True)]
-        return sum(sum(process.cpu_times()[:2]) for process in family)
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    """What a process and all below it have used."""
+    family = [process, *process.children(recursive=True)]
+    return float(sum(sum(member.cpu_times()[:2]) for member in family))
+
+
+def _machine_seconds() -> float:
+    """What all processes have used, and a host that shares its cores has taken away."""
+    times = psutil.cpu_times()
+    return float(times.user + times.system + times.nice + getattr(times, "steal", 0.0))
 
 
 BARE_CALL: Final = Call("bare", "the yardstick", b'"ok"', repeat=True)
@@ -117,6 +129,7 @@ def _window(call: Call, measured: Measured, before: Measured, after: Measured) -
         p99_ms=counted.percentile(0.99),
         cpu_us=measured.cpu_us,
         bare_cpu_us=(before.cpu_us + after.cpu_us) / 2,
+        foreign_cores=(before.foreign_cores + after.foreign_cores) / 2,
     )
 
 
@@ -147,11 +160,6 @@ def main(**options: Any) -> None:
     """Compare the service with a bare Tornado handler. After -- come options of `serve`."""
     chosen = Options(**options)
     console = Console(highlight=False)
-    load_before = load_average()
-    if load_before > BUSY:
-        console.print(
-            f"[yellow]The machine is busy (load average {load_before}): don't trust these figures.[/]"
-        )
     try:
         windows = _measure_all(chosen, console)
     except WrongAnswersError as error:
@@ -164,7 +172,7 @@ def main(**options: Any) -> None:
             "connections": chosen.connections,
             "embedded_stores": chosen.database_url is None and chosen.redis_url is None,
         }
-        console.print(f"saved as {save(windows, settings, load_before).relative_to(Path.cwd())}")
+        console.print(f"saved as {save(windows, settings).relative_to(Path.cwd())}")
 
 
 def _measure_all(options: Options, console: Console) -> list[Window]:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from bench.calls import CALLS, Call
 
+QUIET: Final = 0.15
 RESULTS: Final = Path(__file__).parent / "results"
 PACKAGES: Final = ("tasktracker-server", "tornado", "uvloop", "msgspec", "psycopg", "redis", "hiredis")
 
@@ -33,6 +34,8 @@ class Window:
     cpu_us: float
     """What the server process spent for each request."""
     bare_cpu_us: float
+    foreign_cores: float
+    """What processes that are not of this bench took beside the yardstick."""
 
     @property
     def ratio(self) -> float:
@@ -66,22 +69,27 @@ def print_table(console: Console, windows: Sequence[Window]) -> None:
             table.add_row(*_row(call, mine))
     console.print(table)
     console.print("[dim]p50 and p99 in ms; CPU of the server process in µs for each request[/]")
+    if (foreign := foreign_cores(windows)) > QUIET:
+        console.print(
+            f"[yellow]Others took {foreign} cores meanwhile. That slows the yardstick most, so the ratios are"
+            " too good: measure on a quiet machine.[/]"
+        )
     for call in CALLS:
         console.print(f"[dim]{call.name}: {call.what}[/]")
 
 
-def load_average() -> float:
-    """How many processes wanted to run during the last minute."""
-    return round(os.getloadavg()[0], 2)
+def foreign_cores(windows: Sequence[Window]) -> float:
+    """What others took of the machine meanwhile."""
+    return round(statistics.median(window.foreign_cores for window in windows), 2)
 
 
-def save(windows: Sequence[Window], settings: dict[str, Any], load_before: float) -> Path:
+def save(windows: Sequence[Window], settings: dict[str, Any]) -> Path:
     """Write a dated result; the file's path."""
     moment = datetime.now(UTC)
     result = {
         "bench": "http_rates",
         "date": moment.isoformat(timespec="seconds"),
-        "machine": _machine() | {"load_average_before": load_before},
+        "machine": _machine() | {"cores_taken_by_others": foreign_cores(windows)},
         "settings": settings,
         "calls": {call.name: _figures(call, windows) for call in CALLS},
     }

@@ -122,9 +122,7 @@ def test_places_in_arrays_are_told(body: bytes, message: str) -> None:
         b"\xef\xbb\xbf{}",
         b'{"taskType":"a","params":{"a":NaN}}',
         b" ",
-        b"\0",
-    ]
-    + [
+        b"\x00",
         b'{"taskType":"\xff"}',
         b'{"taskType":"a","ignored":"\xff"}',
         b'{"taskType":"a","params":{"a":"\xed\xa0\x80"}}',

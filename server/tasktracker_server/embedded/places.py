@@ -51,11 +51,13 @@ def make_private(folder: Path, account: Account) -> None:
 
 
 def socket_dir(folder: Path, name: str, account: Account) -> Path:
-    """The folder itself, or, where the path would be too long for a socket, a short one in ``/tmp``.
+    """The folder itself, or, where that can't hold a socket, a short one in ``/tmp``.
 
-    Its name follows from the folder's, so that every process finds the same.
+    It can't where the path is too long, or has a comma, which ends a host's name in a PostgreSQL URL.
+    The short one's name follows from the folder's, so that every process finds the same.
     """
-    if len(os.fsencode(folder / name)) <= SOCKET_PATH_BYTES:
+    path = os.fsencode(folder / name)
+    if len(path) <= SOCKET_PATH_BYTES and b"," not in path:
         return folder
     short = Path("/tmp", f"tasktracker-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}")  # noqa: S108
     make_private(short, account)

@@ -52,8 +52,9 @@ class Postgres(Store):
         if not self.folder.exists():
             self._initialise(str(programs / "initdb"))
         # Nothing of it runs (the alive lock says so), so what a killed server left is no claim: the
-        # pid in it may be a stranger's by now, which would keep the new server from starting.
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)
+        # pids in there may be a stranger's by now, which would keep the new server from starting.
+        for claim in (self.folder / "postmaster.pid", self.socket_dir / f"{self.socket_name}.lock"):
+            claim.unlink(missing_ok=True)
         quoted = str(self.socket_dir).replace('"', '""')
         options = {**_OPTIONS, **(_DURABLE if self.durable else _FLEETING)}
         options |= {"unix_socket_directories": f'"{quoted}"', "unix_socket_permissions": "0700"}

@@ -226,9 +226,10 @@ class Exchange(HTTPMessageDelegate):
                 raise
             self._task.uncancel()
             whole = True
-        except Exception:
-            # A reader resumes after a stream that just ends.
-            _log.exception("A stream of %s failed", self._action, extra=self._traits(200))
+        except Exception as error:
+            # Its reader resumes after a stream that just ends.
+            is_bug = not isinstance(error, TrackerError)
+            _log.warning("%s broke off: %s", self._action, error, exc_info=is_bug, extra=self._traits(200))
             whole = True
         if whole and not call.gone:
             self._out.finish_stream()
