@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 
@@ -112,10 +112,8 @@ def _query_parameters(route: Route) -> Iterable[Json]:
     if route.query is not None:
         (reference,), found = msgspec.json.schema_components([route.query], ref_template=_REF)
         for name, field in _tidied(found[reference["$ref"].rpartition("/")[2]])["properties"].items():
-            schema = {**field, **_without_null(field)}
-            schema.pop("anyOf", None)
-            description = schema.pop("description", name)
-            yield {"name": name, "in": "query", "description": description, "schema": schema}
+            description = field.pop("description", name)
+            yield {"name": name, "in": "query", "description": description, "schema": field}
     if route.media == "events":
         yield {
             "name": "Last-Event-ID",
@@ -197,7 +195,17 @@ def _schemas() -> Json:
     for route in ROUTES:
         kinds += [kind for kind in (route.body, route.answer) if kind is not None]
     (*_, track_event), found = msgspec.json.schema_components([*kinds, events.TrackEvent], ref_template=_REF)
+    for kind in answers.Answer.__subclasses__():
+        if kind.__name__ in found:
+            _let_leave_out(kind, found[kind.__name__])
     return {name: _tidied(schema) for name, schema in sorted({**found, "TrackEvent": track_event}.items())}
+
+
+def _let_leave_out(kind: type[answers.Answer], schema: Json) -> None:
+    """msgspec calls fields required that an answer may be without."""
+    for field in msgspec.structs.fields(kind):
+        if msgspec.UnsetType in get_args(field.type) and field.encode_name in schema["required"]:
+            schema["required"].remove(field.encode_name)
 
 
 def _tidied(schema: Json) -> Json:
@@ -229,8 +237,3 @@ def _tidied_value(key: str, value: Any) -> Any:
 
 def _camel(snake: str) -> str:
     return re.sub(r"_([a-z])", lambda letter: letter[1].upper(), snake)
-
-
-def _without_null(schema: Json) -> Json:
-    kinds: list[Json] = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
-    return kinds[0]

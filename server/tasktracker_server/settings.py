@@ -4,11 +4,10 @@ The fields of ``Settings`` are the one table: flags, ``docs/settings.md`` and ``
 through ``SETTINGS``. Nothing else in the server reads the environment.
 """
 
-import difflib
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self, get_args, get_origin
 
@@ -18,12 +17,10 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from tasktracker_schema import limits
+from tasktracker_server import environment
 
-PREFIX: Final = "TASK_TRACKER_"
 _PASSWORD: Final = re.compile(r"(?<=://)([^:/?#]*):.*@|([?&](?:ssl)?password=)[^&#]*", re.DOTALL)
 _KEY_PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
-_SERVICE_LINK: Final = re.compile(r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
-_LINKED_PORT: Final = re.compile(r"(tcp|udp|sctp)://.+")
 
 
 def default_data_dir() -> Path:
@@ -59,9 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Say("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Say("Port to listen on; 0 takes a free one.", 0, 65_535)] = 3002
-    processes: Annotated[
-        int, Say("Server processes that share the port; one per core is a start.", 1, 256)
-    ] = 1
+    processes: Annotated[int, Say("Server processes that share the port; try one per core.", 1, 256)] = 1
     database_url: Annotated[
         str | None,
         Say("PostgreSQL 14 or newer.", default="an embedded one", schemes=("postgresql", "postgres")),
@@ -71,7 +66,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Say("Redis 6 or newer, or Valkey.", default="an embedded one", schemes=("redis", "rediss", "unix")),
     ] = None
     data_dir: Annotated[
-        Path, Say("Directory of the embedded stores: one directory, one set of data.", default="see below")
+        Path,
+        Say(
+            "Directory of the embedded stores: one directory, one set of data.",
+            default="the user's own, or /var/lib/tasktracker for root",
+        ),
     ] = msgspec.field(default_factory=default_data_dir)
     redis_prefix: Annotated[str, Say("What keys in Redis begin with; one per deployment.")] = "team9:tracker"
     log_level: Annotated[
@@ -100,22 +99,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float | None,
         Say("Seconds (± 20 %) after which a stream ends, for its reader to resume.", 1, 604_800, "no limit"),
     ] = None
-    stream_write_timeout: Annotated[
-        float, Say("Seconds a stream's reader may take nothing before it is cut.", 1, 3_600)
-    ] = 30.0
+    stream_write_timeout: Annotated[float, Say("Seconds a stalled reader keeps its stream.", 1, 3_600)] = 30.0
     heartbeat_seconds: Annotated[
         int,
         Say("Seconds of silence after which a stream shows a sign of life.", 1, limits.HEARTBEAT_SECONDS_MAX),
     ] = limits.HEARTBEAT_SECONDS_DEFAULT
-    shutdown_seconds: Annotated[
-        float, Say("Seconds that requests under way get to end at a shutdown.", 0, 3_600)
-    ] = 10.0
-    sweep_seconds: Annotated[
-        float, Say("Seconds between looks for what timed out, lapsed or is due.", 0.05, 60)
-    ] = 0.5
-    statement_timeout_seconds: Annotated[
-        float, Say("Seconds after which PostgreSQL gives up a statement.", 0.1, 600)
-    ] = 5.0
+    shutdown_seconds: Annotated[float, Say("Seconds for what is under way at a shutdown.", 0, 3_600)] = 10.0
+    sweep_seconds: Annotated[float, Say("Seconds between looks for what is overdue or due.", 0.05, 60)] = 0.5
+    statement_timeout_seconds: Annotated[float, Say("Seconds PostgreSQL gets for a statement.", 0.1, 600)] = (
+        5.0
+    )
 
     @classmethod
     def load(cls, environ: Mapping[str, str], flags: Mapping[str, object]) -> Self:
@@ -126,12 +119,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidSettings: with every problem there is.
         """
-        problems = [*_unknown(environ)]
+        problems = [*environment.misspelt(environ, {setting.env for setting in SETTINGS})]
         values: dict[str, Any] = {}
         for setting in SETTINGS:
             given, source = flags.get(setting.name), setting.flag
             if given is None:
-                given, source = _variable(environ, setting.env), setting.env
+                given, source = environment.given(environ, setting.env), setting.env
             if given is None:
                 continue
             try:
@@ -173,7 +166,7 @@ class Setting(msgspec.Struct, frozen=True):
     @property
     def env(self) -> str:
         """Its variable."""
-        return PREFIX + self.name.upper()
+        return environment.PREFIX + self.name.upper()
 
     @property
     def flag(self) -> str:
@@ -234,24 +227,6 @@ def _check_conninfo(url: str) -> None:
     except ProgrammingError as error:
         reason = str(error).strip().replace(url, masked(url))
         raise ValueError(f"can't be read: {reason}.") from None
-
-
-def _variable(environ: Mapping[str, str], name: str) -> str | None:
-    """The variable, unless it is empty or what Kubernetes tells of a service called ``task-tracker``."""
-    value = environ.get(name, "").strip()
-    if not value or (name == f"{PREFIX}PORT" and _LINKED_PORT.fullmatch(value)):
-        return None
-    return value
-
-
-def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
-    known = {setting.env for setting in SETTINGS}
-    for name in sorted(environ):
-        rest = name.removeprefix(PREFIX)
-        if rest == name or name in known or rest.startswith("TEST_") or _SERVICE_LINK.fullmatch(rest):
-            continue
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-        yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ".")
 
 
 def _row(field: msgspec.structs.FieldInfo) -> Setting:

@@ -40,10 +40,10 @@ async def _until_stopped(work: Callable[[asyncio.Event], Awaitable[None]], grace
 
     def on_signal(sign: signal.Signals) -> None:
         if stop.is_set():
-            _logger.warning("second %s: not waiting any longer", sign.name)
+            _logger.warning("second %s: not waiting any longer", sign.name, extra={"action": "stopping"})
             task.cancel()
         else:
-            _logger.info("%s: stopping", sign.name)
+            _logger.info("%s: stopping", sign.name, extra={"action": "stopping"})
             stop.set()
             loop.call_later(grace_seconds, task.cancel)
 
@@ -52,7 +52,7 @@ async def _until_stopped(work: Callable[[asyncio.Event], Awaitable[None]], grace
     try:
         await task
     except asyncio.CancelledError:
-        _logger.warning("stopped before everything under way had ended")
+        _logger.warning("stopped before everything under way had ended", extra={"action": "cut_off"})
     finally:
         for sign in STOP_SIGNALS:
             loop.remove_signal_handler(sign)

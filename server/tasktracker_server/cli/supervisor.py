@@ -18,7 +18,8 @@ from typing import Final
 import click
 import msgspec
 
-from tasktracker_server.settings import PREFIX, Settings
+from tasktracker_server.environment import PREFIX
+from tasktracker_server.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
@@ -101,7 +102,13 @@ class Supervisor:
             if number not in self._ready:
                 raise ChildFailed(f"server process {number} ended with {code} before it listened")
             pause = BACKOFF_SECONDS if time.monotonic() - began > STEADY_SECONDS else pause
-            _logger.error("server process %d ended with %s; starting it again in %.1f s", number, code, pause)
+            _logger.error(
+                "server process %d ended with %s; starting it again in %.1f s",
+                number,
+                code,
+                pause,
+                extra={"action": "process_restarted"},
+            )
             await _either(stop.wait(), asyncio.sleep(pause))
             pause = min(pause * 2, BACKOFF_MAX_SECONDS)
 
@@ -148,7 +155,8 @@ class Supervisor:
         try:
             await asyncio.wait_for(child.wait(), self._settings.shutdown_seconds + KILL_MARGIN_SECONDS)
         except TimeoutError:
-            _logger.error("server process with pid %d does not end; killing it", child.pid)
+            action = {"action": "process_killed"}
+            _logger.error("server process with pid %d does not end; killing it", child.pid, extra=action)
             _signal(child, signal.SIGKILL)
             await child.wait()
 

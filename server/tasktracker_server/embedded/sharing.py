@@ -66,9 +66,10 @@ class Share:
         while not self._ended.wait(WATCH_SECONDS):
             if self._store.is_running():
                 continue
-            _logger.warning("embedded %s is gone; starting it again", self._store.name)
+            name, action = self._store.name, {"action": "embedded_lost"}
+            _logger.warning("embedded %s is gone; starting it again", name, extra=action)
             try:
                 with locks.alone(self._store.change):
                     self._store.ensure()
             except (EmbeddedError, OSError):
-                _logger.exception("embedded %s could not be started again", self._store.name)
+                _logger.exception("embedded %s could not be started again", name, extra=action)

@@ -87,7 +87,7 @@ class Store(ABC):
             _wait(ANSWER_SECONDS, lambda: self.answers() or not self.is_running())
             if self.answers():
                 return
-            _logger.warning("embedded %s runs but does not answer; replacing it", self.name)
+            self._tell(logging.WARNING, "embedded_replaced", "runs but does not answer; replacing it")
             self.stop()
         began = time.monotonic()
         self._spawn(self.prepare())
@@ -98,7 +98,8 @@ class Store(ABC):
                 f"The embedded {self.name} does not start. {self.log} ends with:\n{self._tail()}"
             )
         self.greet()
-        _logger.info("embedded %s started in %.2f s on %s", self.name, time.monotonic() - began, self.folder)
+        took = time.monotonic() - began
+        self._tell(logging.INFO, "embedded_started", f"started in {took:.2f} s on {self.folder}")
 
     def stop(self) -> None:
         """Let it end and wait for that; nothing to do when it does not run."""
@@ -113,7 +114,7 @@ class Store(ABC):
             raise EmbeddedError(f"The embedded {self.name} on {self.folder} does not end; end it by hand.")
         if self.socket_dir != self.folder:
             self._remove_short_socket_dir()
-        _logger.info("embedded %s stopped", self.name)
+        self._tell(logging.INFO, "embedded_stopped", "stopped")
 
     def _spawn(self, command: list[str]) -> None:
         self._shorten_log()
@@ -144,6 +145,9 @@ class Store(ABC):
             )
         finally:
             os.close(log)
+
+    def _tell(self, level: int, action: str, what: str) -> None:
+        _logger.log(level, "embedded %s %s", self.name, what, extra={"action": action})
 
     def _shorten_log(self) -> None:
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:

@@ -94,12 +94,18 @@ def _parameters(parameters: list[Json]) -> str:
         (
             f"<code>{escape(each['name'])}</code>",
             each["in"],
-            _kind(each["schema"]),
+            _kind(_sent(each["schema"])),
             _text(each["description"]),
         )
         for each in parameters
     ]
     return f"<h4>Parameters</h4>{_table(('Name', 'In', 'Kind', 'Meaning'), rows)}"
+
+
+def _sent(schema: Json) -> Json:
+    """What a caller would send: ``null`` says no more than leaving out."""
+    kinds = [each for each in schema.get("anyOf", []) if each.get("type") != "null"]
+    return {**schema, "anyOf": kinds} if kinds else schema
 
 
 def _fields(schema: Json) -> str:

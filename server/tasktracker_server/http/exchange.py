@@ -231,10 +231,8 @@ class Exchange(HTTPMessageDelegate):
             is_bug = not isinstance(error, TrackerError)
             _log.warning("%s broke off: %s", self._action, error, exc_info=is_bug, extra=self._traits(200))
             whole = True
-        if whole and not call.gone:
-            self._out.finish_stream()
-        else:
-            self._out.close()
+        end = self._out.finish_stream if whole and not call.gone else self._out.close
+        end()
 
     # Telling
 
