@@ -6,7 +6,7 @@ is parsed on the way through; readers of these structs see decoded values and da
 
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from tasktracker_schema.errors import ErrorCode
 from tasktracker_schema.names import JsonObject, Timestamp
@@ -61,6 +61,40 @@ class Task(Answer, frozen=True):
     last_progress: ProgressEntry | None
 
 
+class TaskRow(Answer, frozen=True):
+    """A task without its history, as lists and bulk claims show it.
+
+    In a list the opaque values are ``UNSET`` unless ``fields=full`` was asked for.
+    """
+
+    id: str
+    task_type: str
+    status: TaskStatus
+    metadata: JsonObject | None | UnsetType
+    params: JsonObject | None | UnsetType
+    result: Any
+    error: Any
+    timeout_seconds: int
+    worker_id: str | None
+    original_task_id: str | None
+    retry_count: int
+    created_at: Timestamp
+    updated_at: Timestamp
+    started_at: Timestamp | None
+    completed_at: Timestamp | None
+    timeout_at: Timestamp
+    attempt: int
+    max_attempts: int | None
+    priority: int
+    run_at: Timestamp | None
+    lease_expires_at: Timestamp | None
+    max_retries: int
+    cancel_requested_at: Timestamp | None
+    new_task_id: str | None
+    last_seq_id: int | None
+    last_progress: ProgressEntry | None | UnsetType
+
+
 class RegisteredTask(Answer, frozen=True):
     """Answer of ``POST /``."""
 
@@ -81,20 +115,22 @@ class StartedTask(Answer, frozen=True):
 
 
 class EndedTask(Answer, frozen=True):
-    """Answer of ``complete`` and ``timeout``."""
+    """Answer of ``complete`` and ``timeout``; ``next`` is there where it was asked for."""
 
     task_id: str
     status: FinalStatus
     updated_at: Timestamp
+    next: Task | None | UnsetType = UNSET
 
 
 class FailedTask(Answer, frozen=True):
-    """Answer of ``fail``; ``new_task_id`` names the automatic retry."""
+    """Answer of ``fail``; ``new_task_id`` names the automatic retry, ``next`` is there where asked for."""
 
     task_id: str
     status: FinalStatus
     updated_at: Timestamp
     new_task_id: str | None
+    next: Task | None | UnsetType = UNSET
 
 
 class ReportedProgress(Answer, frozen=True):
@@ -122,6 +158,99 @@ class RetriedTask(Answer, frozen=True):
     original_task_id: str
     status: TaskStatus
     retry_count: int
+
+
+class Heartbeat(Answer, frozen=True):
+    """Answer of ``heartbeat``."""
+
+    task_id: str
+    status: TaskStatus
+    lease_expires_at: Timestamp | None
+    timeout_at: Timestamp
+    cancel_requested: bool
+
+
+class CancelledTask(Answer, frozen=True):
+    """Answer of ``cancel``: ended already where it was pending, flagged where it is in progress."""
+
+    task_id: str
+    status: TaskStatus
+    updated_at: Timestamp
+    cancel_requested: bool
+
+
+class BulkOutcome(Answer, frozen=True):
+    """What became of one item: the single call's answer or error, with these two."""
+
+    status_code: int
+    task_id: str | None
+    """``None`` where the item did not name a task."""
+
+
+class BulkOutcomes(Answer, frozen=True):
+    """Answer of the bulk calls, in the order of the request."""
+
+    results: list[BulkOutcome]
+    failed_count: int
+
+
+class ClaimedTasks(Answer, frozen=True):
+    """Answer of ``POST /bulk/claim``."""
+
+    tasks: list[TaskRow]
+
+
+class TaskPage(Answer, frozen=True):
+    """Answer of ``GET /``; ``next_cursor`` is ``None`` on the last page."""
+
+    tasks: list[TaskRow]
+    next_cursor: str | None
+
+
+class ProgressPage(Answer, frozen=True):
+    """Answer of ``GET /:taskId/progress``; ``result`` or ``error`` is there once the task has ended."""
+
+    task_id: str
+    entries: list[ProgressEntry]
+    last_seq_id: int | None
+    status: TaskStatus
+    final: bool
+    result: Any = UNSET
+    error: Any = UNSET
+
+
+class ActiveCounts(Answer, frozen=True):
+    """How many tasks are unfinished now."""
+
+    pending: int
+    in_progress: int = field(name="in_progress")
+
+
+class HourCounts(Answer, frozen=True):
+    """What happened in the last hour."""
+
+    registered: int
+    completed: int
+    failed: int
+    timeout: int
+
+
+class TypeStats(Answer, frozen=True):
+    """Figures of one task type."""
+
+    task_type: str
+    counts: ActiveCounts
+    oldest_pending_seconds: float | None
+    last_hour: HourCounts
+
+
+class Stats(Answer, frozen=True):
+    """Answer of ``GET /stats``."""
+
+    counts: ActiveCounts
+    oldest_pending_seconds: float | None
+    last_hour: HourCounts
+    types: list[TypeStats]
 
 
 class ProcessedTimeouts(Answer, frozen=True):

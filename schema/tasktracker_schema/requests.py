@@ -4,7 +4,7 @@ Unknown fields are ignored and ``null`` counts as absent, so every optional fiel
 bytes for opaque JSON) where it was left out.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Raw, Struct, field
 
@@ -21,6 +21,36 @@ from tasktracker_schema.names import (
     Timestamp,
     WorkerId,
 )
+from tasktracker_schema.status import TaskStatus
+
+TaskTypes: TypeAlias = Annotated[list[TaskType], Meta(min_length=1, max_length=limits.TASK_TYPES_MAX)]
+WaitSeconds: TypeAlias = Annotated[int, Meta(ge=0, le=limits.WAIT_SECONDS_MAX)]
+ProgressEntries: TypeAlias = Annotated[
+    OpaqueJson,
+    Meta(
+        extra_json_schema={
+            "oneOf": [
+                {"type": "object"},
+                {
+                    "type": "array",
+                    "items": {"type": "object"},
+                    "minItems": 1,
+                    "maxItems": limits.PROGRESS_ENTRIES_MAX,
+                },
+            ]
+        }
+    ),
+]
+"""One progress entry, or an array of 1 to 1,000."""
+BulkElements: TypeAlias = Annotated[
+    list[Raw],
+    Meta(
+        min_length=1,
+        max_length=limits.BULK_ITEMS_MAX,
+        extra_json_schema={"items": {"type": "object"}},
+    ),
+]
+"""Elements that are read one by one."""
 
 
 class Request(Struct, rename="camel", kw_only=True, frozen=True):
@@ -52,12 +82,25 @@ class StartTask(Request, frozen=True, kw_only=True):
     lease_seconds: LeaseSeconds | None = None
 
 
+class NextClaim(Request, frozen=True, kw_only=True):
+    """The claim that goes with the end of a task; its worker is the one that ends it."""
+
+    task_types: TaskTypes
+    lease_seconds: LeaseSeconds | None = None
+    claim_id: ClaimId | None = None
+
+
 class CompleteTask(Request, frozen=True, kw_only=True):
     """``POST /:taskId/complete``: the work is done."""
 
     worker_id: WorkerId | None = None
     attempt: Attempt | None = None
     result: OpaqueJson = field(default_factory=Raw)
+    progress: ProgressEntries = field(default_factory=Raw)
+    next: NextClaim | None = None
+
+    def __post_init__(self) -> None:
+        _claims_for_somebody(self.next, self.worker_id)
 
 
 class FailTask(Request, frozen=True, kw_only=True):
@@ -67,6 +110,16 @@ class FailTask(Request, frozen=True, kw_only=True):
     attempt: Attempt | None = None
     error: OpaqueJson = field(default_factory=Raw)
     retry: bool | None = None
+    progress: ProgressEntries = field(default_factory=Raw)
+    next: NextClaim | None = None
+
+    def __post_init__(self) -> None:
+        _claims_for_somebody(self.next, self.worker_id)
+
+
+def _claims_for_somebody(claim: NextClaim | None, worker_id: str | None) -> None:
+    if claim is not None and worker_id is None:
+        raise ValueError("`next` claims for the `workerId` beside it, which is missing - at `$.workerId`")
 
 
 class TimeOutTask(Request, frozen=True, kw_only=True):
@@ -78,22 +131,7 @@ class TimeOutTask(Request, frozen=True, kw_only=True):
 class ReportProgress(Request, frozen=True, kw_only=True):
     """``POST /:taskId/progress``: one entry, or an array of 1 to 1,000."""
 
-    progress: Annotated[
-        OpaqueJson,
-        Meta(
-            extra_json_schema={
-                "oneOf": [
-                    {"type": "object"},
-                    {
-                        "type": "array",
-                        "items": {"type": "object"},
-                        "minItems": 1,
-                        "maxItems": limits.PROGRESS_ENTRIES_MAX,
-                    },
-                ]
-            }
-        ),
-    ]
+    progress: ProgressEntries
     worker_id: WorkerId | None = None
     attempt: Attempt | None = None
 
@@ -101,9 +139,9 @@ class ReportProgress(Request, frozen=True, kw_only=True):
 class ClaimTask(Request, frozen=True, kw_only=True):
     """``POST /claim``: the next task of any of these types."""
 
-    task_types: Annotated[list[TaskType], Meta(min_length=1, max_length=limits.TASK_TYPES_MAX)]
+    task_types: TaskTypes
     worker_id: WorkerId
-    wait_seconds: Annotated[int, Meta(ge=0, le=limits.WAIT_SECONDS_MAX)] | None = None
+    wait_seconds: WaitSeconds | None = None
     lease_seconds: LeaseSeconds | None = None
     claim_id: ClaimId | None = None
 
@@ -113,6 +151,72 @@ class ReleaseTask(Request, frozen=True, kw_only=True):
 
     worker_id: WorkerId | None = None
     attempt: Attempt | None = None
+
+
+class HeartbeatTask(Request, frozen=True, kw_only=True):
+    """``POST /:taskId/heartbeat``: still at work; ``leaseSeconds`` changes the lease from here on."""
+
+    worker_id: WorkerId | None = None
+    attempt: Attempt | None = None
+    lease_seconds: LeaseSeconds | None = None
+
+
+class CancelTask(Request, frozen=True, kw_only=True):
+    """``POST /:taskId/cancel``: the task is no longer wanted."""
+
+    reason: Annotated[str, Meta(max_length=limits.REASON_LENGTH, pattern=r"^[^\x00]*$(?!\n)")] | None = None
+
+
+class BulkClaim(Request, frozen=True, kw_only=True):
+    """``POST /bulk/claim``: up to ``limit`` tasks of these types; waits for the first, never for more."""
+
+    task_types: TaskTypes
+    worker_id: WorkerId
+    limit: Annotated[int, Meta(ge=1, le=limits.BULK_ITEMS_MAX)]
+    wait_seconds: WaitSeconds | None = None
+    lease_seconds: LeaseSeconds | None = None
+
+
+class BulkTasks(Request, frozen=True, kw_only=True):
+    """``POST /bulk/register``: each element as the body of ``POST /``; a bad one spoils only itself."""
+
+    tasks: BulkElements
+
+
+class BulkItems(Request, frozen=True, kw_only=True):
+    """Any other bulk call: each element ``{taskId, …as the single call}``; a bad one spoils only itself."""
+
+    items: BulkElements
+
+
+class ListTasksQuery(Request, frozen=True, kw_only=True):
+    """``GET /?…``: filters, and a page of what fits them, newest first."""
+
+    status: list[TaskStatus] | None = None
+    task_type: TaskType | None = None
+    worker_id: WorkerId | None = None
+    original_task_id: TaskId | None = None
+    created_after: Timestamp | None = None
+    created_before: Timestamp | None = None
+    limit: Annotated[int, Meta(ge=1, le=limits.LIST_LIMIT_MAX)] | None = None
+    cursor: Annotated[str, Meta(max_length=limits.CURSOR_LENGTH)] | None = None
+    fields: Literal["full"] | None = None
+
+
+class ProgressQuery(Request, frozen=True, kw_only=True):
+    """``GET /:taskId/progress?…``: a page of entries; with ``waitSeconds`` it waits for the first."""
+
+    after_seq_id: Annotated[int, Meta(ge=0, le=limits.SEQ_ID_MAX)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=limits.PROGRESS_LIMIT_MAX)] | None = None
+    wait_seconds: WaitSeconds | None = None
+
+
+class EventsQuery(Request, frozen=True, kw_only=True):
+    """``GET /api/v1/events?…``: changes of these tasks, and of all tasks of these types."""
+
+    task_id: Annotated[list[TaskId], Meta(max_length=limits.EVENTS_TASKS_MAX)] | None = None
+    task_type: Annotated[list[TaskType], Meta(max_length=limits.TASK_TYPES_MAX)] | None = None
+    progress: bool | None = None
 
 
 class GetTaskQuery(Request, frozen=True, kw_only=True):

@@ -172,6 +172,93 @@ RETRY: Final = Route(
     codes=(E.TASK_NOT_FOUND, E.WRONG_STATUS, E.ALREADY_RETRIED, E.OUTCOME_UNKNOWN),
     scope="submit",
 )
+HEARTBEAT: Final = Route(
+    name="heartbeat",
+    method="POST",
+    path=_task("/heartbeat"),
+    summary="Say that a task is still worked on",
+    body=requests.HeartbeatTask,
+    answer=answers.Heartbeat,
+    codes=_WORKER_WRITE,
+    scope="work",
+)
+CANCEL: Final = Route(
+    name="cancel",
+    method="POST",
+    path=_task("/cancel"),
+    summary="Say that a task is no longer wanted",
+    body=requests.CancelTask,
+    answer=answers.CancelledTask,
+    codes=(E.TASK_NOT_FOUND, E.WRONG_STATUS),
+    scope="submit",
+)
+LIST: Final = Route(
+    name="list",
+    method="GET",
+    path=BASE_PATH,
+    summary="Find tasks, newest first",
+    query=requests.ListTasksQuery,
+    answer=answers.TaskPage,
+    codes=(E.INVALID_CURSOR,),
+)
+PROGRESS_PAGE: Final = Route(
+    name="progressPage",
+    method="GET",
+    path=_task("/progress"),
+    summary="A page of a task's history; waits for more where asked to",
+    query=requests.ProgressQuery,
+    answer=answers.ProgressPage,
+    codes=(E.TASK_NOT_FOUND,),
+    uses=("postgres", "redis"),
+)
+STATS: Final = Route(
+    name="stats",
+    method="GET",
+    path=f"{BASE_PATH}/stats",
+    summary="Figures of all types",
+    answer=answers.Stats,
+)
+EVENTS: Final = Route(
+    name="events",
+    method="GET",
+    path="/api/v1/events",
+    summary="Follow many tasks live",
+    query=requests.EventsQuery,
+    answer=None,
+    media="events",
+    uses=("postgres", "redis"),
+)
+
+
+def _bulk(
+    verb: str,
+    summary: str,
+    scope: Scope = "work",
+    body: type[requests.Request] = requests.BulkItems,
+    answer: Any = answers.BulkOutcomes,
+) -> Route:
+    return Route(
+        name=f"bulk{verb.capitalize()}",
+        method="POST",
+        path=f"{BASE_PATH}/bulk/{verb}",
+        summary=summary,
+        body=body,
+        answer=answer,
+        codes=(E.OUTCOME_UNKNOWN,),
+        scope=scope,
+        body_limit=limits.ARRAY_BODY_BYTES,
+        uses=("postgres", "redis") if verb == "progress" else ("postgres",),
+    )
+
+
+BULK_REGISTER: Final = _bulk("register", "Register up to 1,000 tasks", "submit", requests.BulkTasks)
+BULK_CLAIM: Final = _bulk("claim", "Take up to 1,000 tasks", "work", requests.BulkClaim, answers.ClaimedTasks)
+BULK_PROGRESS: Final = _bulk("progress", "Append to the progress of up to 1,000 tasks")
+BULK_COMPLETE: Final = _bulk("complete", "Complete up to 1,000 tasks")
+BULK_FAIL: Final = _bulk("fail", "Fail up to 1,000 tasks")
+BULK_HEARTBEAT: Final = _bulk("heartbeat", "Say that up to 1,000 tasks are still worked on")
+BULK_RELEASE: Final = _bulk("release", "Hand back up to 1,000 tasks")
+BULK_CANCEL: Final = _bulk("cancel", "Cancel up to 1,000 tasks", "submit")
 HEALTHZ: Final = Route(
     name="healthz",
     method="GET",
