@@ -33,8 +33,10 @@ class Appended(NamedTuple):
     last: int = 0
     ms: int = 0
     cancelled: bool = False
+    lease_seconds: int = 0
+    """OK: how long the worker's lease is; 0 where it has none."""
     number: int = 0
-    """STALE, PARKED: the current attempt. SEQ_GAP: the expected number. BLOCK: how many are needed."""
+    """OK, STALE, PARKED: the current attempt. SEQ_GAP: the expected number. BLOCK: how many are needed."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -51,6 +53,7 @@ class Seed:
     history_bytes: int
     cancelled: bool
     ord: int
+    lease_seconds: int | None
 
 
 @dataclass(slots=True, frozen=True)
@@ -69,6 +72,17 @@ class Fence:
     state: Literal["l", "p"]
     attempt: int
     worker_id: str | None
+    lease_seconds: int | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Note:
+    """What changed about a running task: that it is cancelled (``c``), or its lease's length (``ls``)."""
+
+    task_id: str
+    attempt: int
+    field: Literal["c", "ls"]
+    value: int
 
 
 @dataclass(slots=True, frozen=True)

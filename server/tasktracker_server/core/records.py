@@ -88,6 +88,10 @@ class End(Struct):
     first_seq: int | None = None
     last_seq: int | None = None
     entries: str | None = None
+    own: list[str] | None = None
+    """Entries that come with the end itself, to be numbered where no number was ever given."""
+    own_ms: int | None = None
+    """When those were accepted, in milliseconds since 1970."""
     retry_id: str | None = None
     retry_jitter: float | None = None
     """Factor of the backoff, 0.5 to 1.5."""
@@ -109,6 +113,10 @@ class EndOutcome(NamedTuple):
     ended: bool
     """It was this call that ended it."""
     live_debt: bool | None
+    unfit: bool
+    """Its own entries have to go through the live log first."""
+    cancel_error: Raw | None
+    """What it ended with where it had been cancelled."""
 
 
 class Release(Struct):
@@ -120,17 +128,72 @@ class Release(Struct):
 
 
 class ReleaseOutcome(NamedTuple):
-    """The state a task was found in, and whether it went back to the queue."""
+    """The state a task was found in, and what release made of it."""
 
     id: str
     status: str
     attempt: int
     worker_id: str | None
     released_by: str | None
-    released: bool
-    task_type: str | None
-    seq_limit: int | None
-    updated_at: str | None
+    task_type: str
+    ready: bool
+    """It can be claimed now."""
+    now: "TaskState | None"
+    """Back to ``pending``; or ``failed``, where it had been cancelled; ``None`` where release was refused."""
+
+
+class Beat(Struct):
+    """A sign of life from the worker of a task."""
+
+    id: str
+    worker_id: str | None
+    attempt: int | None
+    lease_seconds: int | None = None
+
+
+class BeatOutcome(NamedTuple):
+    """The state a task was found in, and its lease now."""
+
+    id: str
+    status: str
+    attempt: int
+    worker_id: str | None
+    accepted: bool
+    timeout_at: str
+    lease_expires_at: str | None
+    cancel_requested: bool
+    lease_seconds: int | None
+    lease_changed: bool
+    """The length of the lease is another one than before."""
+
+
+class Cancel(Struct):
+    """A task that is no longer wanted."""
+
+    id: str
+    reason: str | None
+
+
+class CancelOutcome(NamedTuple):
+    """The state a task was found in, and how it stands now."""
+
+    id: str
+    attempt: int
+    worker_id: str | None
+    cancelled: bool
+    """Its cancel was asked for, now or before."""
+    changed: bool
+    """It was this call that asked first."""
+    now: "TaskState"
+
+
+class Lapse(NamedTuple):
+    """A task taken back from its worker: to the queue, or to its end."""
+
+    attempt: int
+    task_type: str
+    ready: bool
+    now: "TaskState"
 
 
 class Retry(Struct):
@@ -221,6 +284,7 @@ class Holder(NamedTuple):
     history_upto: int
     history_bytes: int
     ord: int
+    lease_seconds: int | None
 
 
 class SeedRequest(Struct):
@@ -248,8 +312,8 @@ class Archive(Struct):
     """``lost`` counts only while the task still owes its live log."""
 
 
-class EndedTask(NamedTuple):
-    """An ended task, as closing its live log needs it."""
+class TaskState(NamedTuple):
+    """How a task stands, as closing its live log needs it once it ended."""
 
     id: str
     status: str

@@ -13,6 +13,7 @@ from tasktracker_server.core.log import (
     Close,
     Closed,
     Fence,
+    Note,
     Peeked,
     Read,
     Seed,
@@ -75,7 +76,7 @@ class ProgressLog:
         calls = []
         for s in seeds:
             args = (s.ticket, s.attempt, s.worker_id or "", s.start, s.limit, s.history_upto, s.history_bytes)
-            more = (int(s.cancelled), s.ord, _VERIFY_MS, _PAGE_BYTES)
+            more = (int(s.cancelled), s.ord, _VERIFY_MS, _PAGE_BYTES, s.lease_seconds or 0)
             calls.append(Call("seed", self._keys.of_task(s.task_id), args + more))
         listed = self._index([s.task_id for s in seeds])
         answers = (await self._run([listed, *calls]))[1:]
@@ -87,7 +88,7 @@ class ProgressLog:
             Call(
                 "verify",
                 (self._keys.live(s.task_id),),
-                (s.ticket, s.attempt, s.worker_id or "", int(s.cancelled), _VERIFY_MS),
+                (s.ticket, s.attempt, s.worker_id or "", int(s.cancelled), _VERIFY_MS, s.lease_seconds or 0),
             )
             for s in seeds
         ]
@@ -110,9 +111,19 @@ class ProgressLog:
         """Tell the logs that their tasks changed hands."""
         await self._run(
             [
-                Call("fence", (self._keys.live(f.task_id),), (f.state, f.attempt, f.worker_id or ""))
+                Call(
+                    "fence",
+                    (self._keys.live(f.task_id),),
+                    (f.state, f.attempt, f.worker_id or "", f.lease_seconds or 0),
+                )
                 for f in fences
             ]
+        )
+
+    async def note(self, notes: Sequence[Note]) -> None:
+        """Tell logs what changed about their running tasks."""
+        await self._run(
+            [Call("note", (self._keys.live(n.task_id),), (n.attempt, n.field, n.value)) for n in notes]
         )
 
     async def peek(self, task_ids: Sequence[str]) -> list[Peeked]:
@@ -227,8 +238,16 @@ def _appended(answer: list[Any]) -> Appended:
     kind = cast(AppendKind, answer[0].decode())
     match kind:
         case "OK":
-            _, first, last, ms, cancelled = answer
-            return Appended(kind, first=first, last=last, ms=ms, cancelled=cancelled == b"1")
+            _, first, last, ms, cancelled, lease, attempt = answer
+            return Appended(
+                kind,
+                first=first,
+                last=last,
+                ms=ms,
+                cancelled=cancelled == b"1",
+                lease_seconds=int(lease),
+                number=attempt,
+            )
         case "SEED" | "VERIFY":
             return Appended(kind, ticket=answer[1].decode())
         case _:

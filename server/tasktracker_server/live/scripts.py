@@ -20,7 +20,7 @@ class Script(NamedTuple):
     sha: str
 
 
-NAMES = ("append", "close", "drop", "extend", "fence", "peek", "read", "seed", "verify", "void")
+NAMES = ("append", "close", "drop", "extend", "fence", "note", "peek", "read", "seed", "verify", "void")
 
 
 def made_for(run_id: str) -> dict[str, Script]:

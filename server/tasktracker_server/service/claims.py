@@ -9,7 +9,7 @@ from tasktracker_schema.requests import ClaimTask
 from tasktracker_server.core.coalescing import Coalescer
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.core.log import Fence
-from tasktracker_server.core.records import Claimer, Release, TaskRecord
+from tasktracker_server.core.records import Claimer, Release, ReleaseOutcome, TaskRecord
 from tasktracker_server.core.shapes import shown
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.ports import TaskStore
@@ -41,11 +41,8 @@ class Claims:
     async def give_back(self, task: Task) -> None:
         """Put back what was claimed for somebody who left before the answer was written."""
         outcome = (await self._store.release([Release(task.id, task.worker_id, task.attempt)]))[0]
-        if not isinstance(outcome, TrackerError) and outcome is not None and outcome.released:
-            await self._tasks.fence([Fence(task.id, "p", outcome.attempt, None)])
-            self._announcer.changed(
-                task.id, "pending", "released", None, outcome.attempt, str(outcome.updated_at)
-            )
+        if isinstance(outcome, ReleaseOutcome):
+            await self._tasks.after_release([outcome])
 
     def _return_dropped(self, wanted: ClaimTask, task: Task | None) -> None:
         if task is not None:
@@ -75,21 +72,25 @@ class Claims:
                 for n in members:
                     results[n] = error
                 continue
-            for n, task in await self._prepared(claimed):
+            for n, task in await self._prepared(wanted, claimed):
                 results[n] = task
         return results
 
     async def _prepared(
-        self, claimed: list[tuple[int, bool, TaskRecord]]
+        self, wanted: list[ClaimTask], claimed: list[tuple[int, bool, TaskRecord]]
     ) -> list[tuple[int, Task | Exception | None]]:
         """The claimed tasks as answers: a first attempt has no history; later ones fence the older off."""
-        again = [record for _, _, record in claimed if record.attempt > 1]
+        again = [
+            Fence(record.id, "l", record.attempt, record.worker_id, wanted[n].lease_seconds)
+            for n, _, record in claimed
+            if record.attempt > 1
+        ]
         for _, fresh, record in claimed:
             if fresh:
                 self._announcer.changed(
                     record.id, "in_progress", "claimed", record.worker_id, record.attempt, record.updated_at
                 )
-        await self._tasks.fence([Fence(record.id, "l", record.attempt, record.worker_id) for record in again])
+        await self._tasks.fence(again)
         # Read where there may be history: an earlier attempt's, or a repeated claim's own.
         known = [record.id for _, fresh, record in claimed if record.attempt > 1 or not fresh]
         read = dict(zip(known, await self._tasks.read(known), strict=True)) if known else {}

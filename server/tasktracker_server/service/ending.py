@@ -16,7 +16,7 @@ from tasktracker_server.core import frames
 from tasktracker_server.core.entries import first_number
 from tasktracker_server.core.errors import RedisUnavailable, TrackerError
 from tasktracker_server.core.log import Close, Closed, Peeked
-from tasktracker_server.core.records import Archive, End, EndedTask, EndOutcome
+from tasktracker_server.core.records import Archive, End, EndOutcome, TaskState
 from tasktracker_server.service.ports import HistoryStore, ProgressLog, TaskStore
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Ending:
         await self.close(ended, by_ender=True)
         return outcomes
 
-    async def close(self, tasks: Sequence[EndedTask], *, by_ender: bool) -> None:
+    async def close(self, tasks: Sequence[TaskState], *, by_ender: bool) -> None:
         """Close the logs of ended tasks; ``by_ender``: the caller has just ended them itself.
 
         Never raises: the ends are recorded, and what cannot be done now stays for helpers.
@@ -71,7 +71,7 @@ class Ending:
                 "closing %d logs is left to helpers: %s", len(tasks), error, extra={"action": "close_left"}
             )
 
-    async def _settle(self, task: EndedTask, close: Close, found: Closed, by_ender: bool) -> None:
+    async def _settle(self, task: TaskState, close: Close, found: Closed, by_ender: bool) -> None:
         """Append what raced the end, a page at a time; with the last of it, note what may have been lost.
 
         A loss is told by the ender of a task that owes nothing, or by whoever settles a debt first.
@@ -98,7 +98,7 @@ class Ending:
             found = (await self._live.close([close]))[0]
         await self._put_away(task, replace(close, history_upto=stored[task.id]))
 
-    async def _put_away(self, task: EndedTask, close: Close) -> None:
+    async def _put_away(self, task: TaskState, close: Close) -> None:
         """Remove a log that PostgreSQL holds to its end, and tell the final event."""
         if task.live_debt:
             await self._live.drop(task.id, close.history_upto, task.ord)
@@ -150,14 +150,14 @@ def _carry(end: End, found: Peeked) -> None:
         end.entries = b"\n".join(found.entries).decode()
 
 
-def _as_ended(end: End, outcome: EndOutcome) -> EndedTask:
-    return EndedTask(
+def _as_ended(end: End, outcome: EndOutcome) -> TaskState:
+    return TaskState(
         id=end.id,
         status=end.outcome,
         ord=outcome.ord,
         updated_at=outcome.updated_at,
         result=end.result,
-        error=end.error,
+        error=end.error if outcome.cancel_error is None else outcome.cancel_error,
         new_task_id=outcome.new_task_id,
         history_upto=outcome.history_upto,
         seq_limit=outcome.seq_limit,
@@ -166,7 +166,7 @@ def _as_ended(end: End, outcome: EndOutcome) -> EndedTask:
     )
 
 
-def _close_of(task: EndedTask, by_ender: bool) -> Close:
+def _close_of(task: TaskState, by_ender: bool) -> Close:
     final = frames.final_envelope(
         task.id,
         task.status,
@@ -184,7 +184,7 @@ def _close_of(task: EndedTask, by_ender: bool) -> Close:
     )
 
 
-def _is_settled(task: EndedTask, found: Closed, by_ender: bool) -> bool:
+def _is_settled(task: TaskState, found: Closed, by_ender: bool) -> bool:
     """Nothing is left to do: all is stored, and no loss is this caller's to tell."""
     if found.kind == "OTHER":
         return True

@@ -96,7 +96,7 @@ class Progress:
             if error := self._refusal(one, holder):
                 refused[n] = error
             elif holder is not None and answer.kind in ("ENDED", "PARKED", "STALE", "NOT_WORKER"):
-                behind.append(Fence(holder.id, "l", holder.attempt, holder.worker_id))
+                behind.append(Fence(holder.id, "l", holder.attempt, holder.worker_id, holder.lease_seconds))
         if behind:
             await self._live.fence(behind)
         return refused
@@ -186,6 +186,7 @@ def _seed_of(holder: Holder, ticket: str) -> Seed:
         history_bytes=holder.history_bytes,
         cancelled=holder.cancelled,
         ord=holder.ord,
+        lease_seconds=holder.lease_seconds,
     )
 
 

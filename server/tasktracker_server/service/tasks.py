@@ -129,7 +129,9 @@ class Tasks:
         for start, outcome in zip(starts, outcomes, strict=True):
             if isinstance(outcome, StartOutcome) and outcome.new_attempt is not None:
                 if outcome.new_attempt > 1:
-                    fences.append(Fence(start.id, "l", outcome.new_attempt, start.worker_id))
+                    fences.append(
+                        Fence(start.id, "l", outcome.new_attempt, start.worker_id, start.lease_seconds)
+                    )
                 self._announcer.changed(
                     start.id,
                     "in_progress",
@@ -208,7 +210,7 @@ class Tasks:
         outcome = await self._releasing.submit(Release(task_id, wanted.worker_id, wanted.attempt))
         if outcome is None:
             raise TaskNotFound(task_id)
-        if not outcome.released and not _released_before(outcome, wanted):
+        if outcome.now is None and not _released_before(outcome, wanted):
             raise verdicts.refusal(
                 "release",
                 outcome.status,
@@ -221,13 +223,19 @@ class Tasks:
 
     async def _release(self, releases: list[Release]) -> Sequence[ReleaseOutcome | Exception | None]:
         outcomes = await self._store.release(releases)
-        released = [found for found in outcomes if isinstance(found, ReleaseOutcome) and found.released]
-        await self.fence([Fence(found.id, "p", found.attempt, None) for found in released if found.seq_limit])
-        for found in released:
-            self._announcer.changed(
-                found.id, "pending", "released", None, found.attempt, str(found.updated_at)
-            )
+        await self.after_release([found for found in outcomes if isinstance(found, ReleaseOutcome)])
         return outcomes
+
+    async def after_release(self, outcomes: Sequence[ReleaseOutcome]) -> None:
+        """Tell the live logs and everybody who looks on; close the logs of what had been cancelled."""
+        released = [(found, found.now) for found in outcomes if found.now is not None]
+        await self.fence(
+            [Fence(now.id, "p", found.attempt, None) for found, now in released if now.seq_limit]
+        )
+        for found, now in released:
+            if now.status == "pending":
+                self._announcer.changed(now.id, "pending", "released", None, found.attempt, now.updated_at)
+        await self._ending.close([now for _, now in released if now.status != "pending"], by_ender=True)
 
     async def retry(self, task_id: str) -> RetriedTask:
         """A new task in the place of a failed or timed-out one.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasktracker_server.core.records import Archive, EndedTask, Holder, SeedRequest, StoredHistory
+from tasktracker_server.core.records import Archive, Holder, SeedRequest, StoredHistory, TaskState
 from tasktracker_server.store.batches import items_json
 from tasktracker_server.store.database import Database
 
@@ -49,10 +49,10 @@ class HistoryStore:
         rows = await self._database.fetch("history", params)
         return StoredHistory._make(rows[0]) if rows else None
 
-    async def ends(self, task_ids: Sequence[str]) -> list[EndedTask | None]:
+    async def ends(self, task_ids: Sequence[str]) -> list[TaskState | None]:
         """The tasks as closing their logs needs them (ended or not)."""
         found = await self._database.fetch("ends", {"ids": list(task_ids)})
-        rows = {row[0]: EndedTask._make(row) for row in found}
+        rows = {row[0]: TaskState._make(row) for row in found}
         return [rows.get(task_id) for task_id in task_ids]
 
     async def owe(self, task_ids: Sequence[str]) -> None:

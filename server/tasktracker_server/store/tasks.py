@@ -7,11 +7,15 @@ from psycopg import errors
 
 from tasktracker_server.core.errors import OutcomeUnknown, TrackerError
 from tasktracker_server.core.records import (
+    Beat,
+    BeatOutcome,
+    Cancel,
+    CancelOutcome,
     Claimer,
     End,
-    EndedTask,
     EndOutcome,
     Existing,
+    Lapse,
     Registered,
     Registration,
     Release,
@@ -21,6 +25,7 @@ from tasktracker_server.core.records import (
     Start,
     StartOutcome,
     TaskRecord,
+    TaskState,
 )
 from tasktracker_server.store.batches import Item, Row, decide, items_json
 from tasktracker_server.store.database import ConnectionLost, Database
@@ -90,7 +95,19 @@ class TaskStore:
 
     async def release(self, releases: Sequence[Release]) -> list[ReleaseOutcome | TrackerError | None]:
         """Hand tasks back to the queue."""
-        return await self._decide("release", releases, ReleaseOutcome._make)
+        return await self._decide(
+            "release", releases, lambda row: ReleaseOutcome._make((*row[:7], _state(row[7:])))
+        )
+
+    async def cancel(self, cancels: Sequence[Cancel]) -> list[CancelOutcome | TrackerError | None]:
+        """End tasks that wait, and flag those that run."""
+        return await self._decide(
+            "cancel", cancels, lambda row: CancelOutcome._make((*row[:5], _state(row[5:])))
+        )
+
+    async def heartbeat(self, beats: Sequence[Beat]) -> list[BeatOutcome | TrackerError | None]:
+        """Extend leases."""
+        return await self._decide("heartbeat", beats, BeatOutcome._make)
 
     async def retry(self, retries: Sequence[Retry]) -> list[RetryOutcome | TrackerError | None]:
         """Register failed or timed-out tasks anew."""
@@ -102,11 +119,21 @@ class TaskStore:
         found = {row[0]: TaskRecord(*row) for row in rows}
         return [found.get(task_id) for task_id in task_ids]
 
-    async def sweep_timeouts(self, limit: int) -> list[EndedTask]:
+    async def sweep_timeouts(self, limit: int) -> list[TaskState]:
         """End up to ``limit`` overdue tasks."""
         return [
-            EndedTask._make(row) for row in await self._database.fetch("sweep_timeouts", {"limit": limit})
+            TaskState._make(row) for row in await self._database.fetch("sweep_timeouts", {"limit": limit})
         ]
+
+    async def sweep_leases(self, limit: int, *, grace: float, pause: float) -> tuple[list[Lapse], bool]:
+        """Take back up to ``limit`` tasks whose leases are over; and whether there may be more of them.
+
+        A lease is judged ``grace`` seconds late; after ``pause`` seconds without a sweep all leases begin
+        anew.
+        """
+        rows = await self._database.fetch("sweep_leases", {"limit": limit, "grace": grace, "pause": pause})
+        lapsed = [Lapse._make((*row[:3], _state(row[3:]))) for row in rows if row[0] is not None]
+        return lapsed, len(rows) == limit
 
     async def promote(self, limit: int) -> list[tuple[str, str]]:
         """Put up to ``limit`` tasks whose time has come into the queue: their ids and types."""
@@ -134,3 +161,7 @@ def _taken(
         # Nobody else can have made this id: it was our first try, whose answer was lost.
         return Registered(there.id, there.created_at, there.timeout_at)
     return OutcomeUnknown() if repeated and there.same_request else there
+
+
+def _state(row: Sequence[Any]) -> TaskState | None:
+    return None if row[0] is None else TaskState._make(row)

@@ -4,8 +4,10 @@
 -- An entry is stored as number|ms|attempt|json. INCARNATION is set in front of every script.
 local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
 local attempt, worker = ARGV[1], ARGV[2]
-local L = redis.call('HMGET', live, 's', 'a', 'w', 'lim', 'inc', 'v', 'n', 'b', 'lb', 'c', 'k')
+local L = redis.call('HMGET', live, 's', 'a', 'w', 'lim', 'inc', 'v', 'n', 'b', 'lb', 'c', 'k',
+  'ls')
 local state, current, ticket = L[1], tonumber(L[2]), L[11]
+local cancelled, lease = L[10] or '0', L[12] or '0'
 local nonce = INCARNATION .. ':' .. ARGV[6]
 
 local function ask(what)
@@ -49,7 +51,7 @@ if own then
       if tonumber(entry_attempt) ~= current then return {'SEQ_GAP', last + 1} end
       last_ms = tonumber(entry_ms)
     end
-    if skip == count then return {'OK', own, own + count - 1, last_ms, L[10] or '0'} end
+    if skip == count then return {'OK', own, own + count - 1, last_ms, cancelled, lease, current} end
   end
 end
 
@@ -69,4 +71,4 @@ redis.call('RPUSH', progress, unpack(entries))
 redis.call('SET', seq, last + new)
 redis.call('HSET', live, 'n', L[7] + new, 'b', L[8] + bytes, 'lb', L[9] + bytes)
 redis.call('PUBLISH', ARGV[5], 'P\n' .. table.concat(entries, '\n'))
-return {'OK', own or last + 1, last + new, ms, L[10] or '0'}
+return {'OK', own or last + 1, last + new, ms, cancelled, lease, current}
