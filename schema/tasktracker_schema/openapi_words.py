@@ -14,6 +14,8 @@ fields are ignored. Every error has the shape of `ErrorBody`; its `code` never c
 answer carries `X-Request-Id`; one of the caller's own is kept.\
 """
 
+_EACH: Final = "Each item is the body of the single call with its `taskId`. A bad one spoils only itself."
+
 OPERATIONS: Final[dict[str, str]] = {
     "register": (
         "Adds a task to the queue of its type. With a `taskId` of one's own a repeat is safe: it is answered"
@@ -56,6 +58,23 @@ OPERATIONS: Final[dict[str, str]] = {
         "Puts the task back to its old place in the queue. History and attempt stay; another worker goes on."
     ),
     "retry": "Registers a failed or timed-out task anew; one unfinished task per chain of retries.",
+    "heartbeat": (
+        "Extends the lease; `leaseSeconds` gives it another length. Progress extends it too, so a worker that"
+        " reports often needs none. The answer says whether somebody wants the task cancelled. Without a"
+        " lease this only looks."
+    ),
+    "cancel": (
+        "A pending task ends at once, as failed with `error.code` `cancelled`. One that is being worked on is"
+        " flagged: its worker is told in every answer to progress and heartbeats, and ends it; complete still"
+        " wins. A repeat is answered as the first time."
+    ),
+    "bulkRegister": "Each element as the body of the single call. A bad one spoils only itself.",
+    "bulkProgress": f"{_EACH} Several for one task are appended in their order.",
+    "bulkComplete": _EACH,
+    "bulkFail": _EACH,
+    "bulkHeartbeat": _EACH,
+    "bulkRelease": _EACH,
+    "bulkCancel": _EACH,
     "healthz": "Answers as long as the process runs.",
     "readyz": "503 while PostgreSQL is away. Redis away is still ready: what needs it says so.",
     "openapi": "OpenAPI 3.1.",
@@ -87,6 +106,10 @@ FIELDS: Final[dict[str, str]] = {
     "runAt": "Not claimed before this time; at most a year ahead",
     "maxRetries": "How many failures are followed by a new task",
     "maxAttempts": "After so many attempts a lost lease fails the task",
+    "next": "Claim another task for the same worker in the same call",
+    "reason": "Why; it becomes the error's message",
+    "items": "1 to 1,000",
+    "tasks": "1 to 1,000",
     "leaseSeconds": "The task goes back to the queue when nothing is heard of its worker for so long",
     "waitSeconds": "How long the call may wait for a task",
     "retry": "Whether a new task may take its place",
@@ -170,6 +193,15 @@ BODIES: Final[dict[str, Any]] = {
     "claim": {"taskTypes": ["video.encode"], "workerId": "w1", "waitSeconds": 30, "leaseSeconds": 60},
     "release": _HELD,
     "retry": {},
+    "heartbeat": {**_HELD, "leaseSeconds": 60},
+    "cancel": {"reason": "the user closed the page"},
+    "bulkRegister": {"tasks": [{"taskType": "video.encode", "taskId": "enc-1"}]},
+    "bulkProgress": {"items": [{"taskId": "enc-1", **_HELD, "progress": {"percent": 42}}]},
+    "bulkComplete": {"items": [{"taskId": "enc-1", **_HELD, "result": {"dst": "a.mp4"}}]},
+    "bulkFail": {"items": [{"taskId": "enc-1", **_HELD, "error": {"message": "no such codec"}}]},
+    "bulkHeartbeat": {"items": [{"taskId": "enc-1", **_HELD}]},
+    "bulkRelease": {"items": [{"taskId": "enc-1", **_HELD}]},
+    "bulkCancel": {"items": [{"taskId": "enc-1"}]},
 }
 ANSWERS: Final[dict[str, Any]] = {
     "register": {"taskId": "enc-1", "status": "pending", "createdAt": _AT, "timeoutAt": _TASK["timeoutAt"]},
@@ -195,6 +227,18 @@ ANSWERS: Final[dict[str, Any]] = {
     "claim": _TASK,
     "release": {"taskId": "enc-1", "status": "pending", "message": "The task is back in the queue."},
     "retry": {"newTaskId": "enc-2", "originalTaskId": "enc-1", "status": "pending", "retryCount": 1},
+    "heartbeat": {
+        "taskId": "enc-1",
+        "status": "in_progress",
+        "leaseExpiresAt": _AT,
+        "timeoutAt": _TASK["timeoutAt"],
+        "cancelRequested": False,
+    },
+    "cancel": {"taskId": "enc-1", "status": "in_progress", "updatedAt": _AT, "cancelRequested": True},
+    "bulkComplete": {
+        "results": [{"statusCode": 200, "taskId": "enc-1", "status": "completed", "updatedAt": _AT}],
+        "failedCount": 0,
+    },
     "healthz": {"status": "ok", "version": __version__},
     "readyz": {"status": "ready", "postgres": "ok", "redis": "ok"},
 }

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 
 import psycopg
 
 from tasktracker_schema import __version__
+from tasktracker_server.core.coalescing import BULK, SINGLE, Lane
 from tasktracker_server.http.options import HttpOptions
 from tasktracker_server.http.server import HttpServer
 from tasktracker_server.live.bus import EventBus
@@ -17,10 +19,13 @@ from tasktracker_server.live.log import ProgressLog
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.claims import Claims
 from tasktracker_server.service.ending import Ending
+from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.following import HistoryReader
 from tasktracker_server.service.health import Health
+from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.progress import Progress
-from tasktracker_server.service.service import Service
+from tasktracker_server.service.renewing import Renewals
+from tasktracker_server.service.service import Service, Verbs
 from tasktracker_server.service.sweeper import Sweeper
 from tasktracker_server.service.tasks import Tasks
 from tasktracker_server.service.tracking import Tracking
@@ -33,6 +38,7 @@ from tasktracker_server.store.tasks import TaskStore
 log = logging.getLogger(__name__)
 
 _MIGRATE_PAUSE_SECONDS = 1.0
+_RENEWAL_SECONDS = 0.5
 
 
 async def serve(
@@ -64,53 +70,91 @@ async def migrate_when_reachable(database_url: str, stop: asyncio.Event) -> None
             return
 
 
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """What does I/O, opened."""
+
+    tasks: TaskStore
+    histories: HistoryStore
+    live: ProgressLog
+    bus: EventBus
+    health: Health
+
+
 @asynccontextmanager
 async def _service(settings: Settings) -> AsyncIterator[Service]:
-    if settings.database_url is None or settings.redis_url is None:
-        raise ValueError("both stores must be named by now")
     async with AsyncExitStack() as stack:
-        database = Database(
-            settings.database_url,
-            connections=settings.database_pool_size,
-            statement_timeout=settings.statement_timeout_seconds,
-        )
-        client = LiveClient(settings.redis_url)
-        keys = Keys(settings.redis_prefix)
-        live = ProgressLog(
-            client, keys, max_entries=settings.history_entries_limit, max_bytes=settings.history_bytes_limit
-        )
-        bus = EventBus(client, keys)
-        stack.push_async_callback(database.aclose)
-        stack.push_async_callback(client.aclose)
-        await database.open()
+        stores = await _open_stores(settings, stack)
+        ending = Ending(stores.tasks, stores.histories, stores.live)
+        renewals = Renewals(stores.tasks, stores.live, ending)
+        announcer = Announcer(stores.live)
+        tasks = Tasks(stores.tasks, stores.live, ending, announcer)
+        leases = Leases(stores.tasks, stores.live, ending, announcer)
+        claims = Claims(stores.tasks, stores.live, tasks, leases, announcer)
 
-        store, histories = TaskStore(database), HistoryStore(database)
-        ending = Ending(store, histories, live)
-        announcer = Announcer(live)
-        tasks = Tasks(store, live, ending, announcer)
+        def verbs(tasks: Tasks, leases: Leases, lane: Lane) -> Verbs:
+            progress = Progress(stores.histories, stores.live, ending, renewals, lane=lane)
+            finishing = Finishing(stores.tasks, stores.live, ending, progress, claims, announcer, lane=lane)
+            return Verbs(tasks, progress, finishing, leases)
+
+        single = verbs(tasks, leases, SINGLE)
+        bulk = verbs(
+            Tasks(stores.tasks, stores.live, ending, announcer, lane=BULK),
+            Leases(stores.tasks, stores.live, ending, announcer, lane=BULK),
+            BULK,
+        )
         tracking = Tracking(
-            store,
-            live,
-            HistoryReader(histories, live, ending),
-            bus,
+            stores.tasks,
+            stores.live,
+            HistoryReader(stores.histories, stores.live, ending),
+            stores.bus,
             heartbeat_seconds=settings.heartbeat_seconds,
             lifetime_seconds=settings.stream_lifetime,
         )
-        sweeper = Sweeper(tasks, store, histories, live, ending, sweep_seconds=settings.sweep_seconds)
-        stack.push_async_callback(ending.aclose)
-        stack.push_async_callback(bus.aclose)
-        stack.push_async_callback(sweeper.aclose)
-        bus.start(tracking.look_again)
+        sweeper = Sweeper(
+            stores.tasks,
+            stores.histories,
+            stores.live,
+            ending,
+            sweep_seconds=settings.sweep_seconds,
+            also=(
+                (single.finishing.sweep_timeouts, settings.sweep_seconds),
+                (leases.sweep, settings.sweep_seconds),
+                (renewals.flush, _RENEWAL_SECONDS),
+            ),
+        )
+        for part in (renewals, ending, stores.bus, sweeper):
+            stack.push_async_callback(part.aclose)
+        stores.bus.start(tracking.look_again)
         sweeper.start()
         checking = asyncio.create_task(tracking.check_forever(), name="tracking-check")
         stack.callback(checking.cancel)
-        yield Service(
-            tasks=tasks,
-            claims=Claims(store, tasks, announcer),
-            progress=Progress(histories, live, ending),
-            tracking=tracking,
-            health=Health(__version__, database.answers, client.answers),
-        )
+        yield Service(single, bulk, claims, tracking, stores.health)
+
+
+async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
+    if settings.database_url is None or settings.redis_url is None:
+        raise ValueError("both stores must be named by now")
+    database = Database(
+        settings.database_url,
+        connections=settings.database_pool_size,
+        statement_timeout=settings.statement_timeout_seconds,
+    )
+    client = LiveClient(settings.redis_url)
+    keys = Keys(settings.redis_prefix)
+    live = ProgressLog(
+        client, keys, max_entries=settings.history_entries_limit, max_bytes=settings.history_bytes_limit
+    )
+    stack.push_async_callback(database.aclose)
+    stack.push_async_callback(client.aclose)
+    await database.open()
+    return _Stores(
+        TaskStore(database),
+        HistoryStore(database),
+        live,
+        EventBus(client, keys),
+        Health(__version__, database.answers, client.answers),
+    )
 
 
 def _http_options(settings: Settings) -> HttpOptions:

@@ -82,7 +82,9 @@ class Answering:
     frames: Frames | None = None
     claimed: Callable[[], Coroutine[Any, Any, answers.Task | None]] | None = None
 
-    tasks = progress = claims = tracking = health = property(lambda self: self)
+    single = bulk = tasks = progress = finishing = leases = claims = tracking = health = property(
+        lambda self: self
+    )
 
     async def register(self, wanted: requests.RegisterTask, /) -> answers.RegisteredTask:
         return answers.RegisteredTask(wanted.task_id or "new", "pending", AT, AT)
@@ -95,10 +97,14 @@ class Answering:
     async def start(self, task_id: str, wanted: requests.StartTask, /) -> answers.StartedTask:
         return answers.StartedTask(task_id, "in_progress", AT, 1, None)
 
-    async def complete(self, task_id: str, wanted: requests.CompleteTask, /) -> answers.EndedTask:
+    async def complete(
+        self, task_id: str, wanted: requests.CompleteTask, last: Sequence[Entry] = (), /
+    ) -> answers.EndedTask:
         return answers.EndedTask(task_id, "completed", AT)
 
-    async def fail(self, task_id: str, wanted: requests.FailTask, /) -> answers.FailedTask:
+    async def fail(
+        self, task_id: str, wanted: requests.FailTask, last: Sequence[Entry] = (), /
+    ) -> answers.FailedTask:
         return answers.FailedTask(task_id, "failed", AT, None)
 
     async def time_out(self, task_id: str, wanted: requests.TimeOutTask, /) -> answers.EndedTask:
@@ -106,6 +112,12 @@ class Answering:
 
     async def release(self, task_id: str, wanted: requests.ReleaseTask, /) -> answers.ReleasedTask:
         return answers.ReleasedTask(task_id, "pending", "back")
+
+    async def heartbeat(self, task_id: str, wanted: requests.HeartbeatTask, /) -> answers.Heartbeat:
+        return answers.Heartbeat(task_id, "in_progress", None, AT, False)
+
+    async def cancel(self, task_id: str, wanted: requests.CancelTask, /) -> answers.CancelledTask:
+        return answers.CancelledTask(task_id, "in_progress", AT, True)
 
     async def retry(self, task_id: str, /) -> answers.RetriedTask:
         return answers.RetriedTask("new", task_id, "pending", 1)

@@ -21,7 +21,9 @@ class Slow(Answering):
         self.entered = threading.Event()
         self.go = asyncio.Event()
 
-    async def complete(self, task_id: str, wanted: requests.CompleteTask, /) -> answers.EndedTask:
+    async def complete(
+        self, task_id: str, wanted: requests.CompleteTask, last: object = (), /
+    ) -> answers.EndedTask:
         self.entered.set()
         await self.go.wait()
         return answers.EndedTask(task_id, "completed", AT)

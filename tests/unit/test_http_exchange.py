@@ -325,7 +325,9 @@ class Refusing(Answering):
         super().__init__()
         self.error = error
 
-    async def complete(self, task_id: str, wanted: requests.CompleteTask, /) -> answers.EndedTask:
+    async def complete(
+        self, task_id: str, wanted: requests.CompleteTask, last: object = (), /
+    ) -> answers.EndedTask:
         raise self.error
 
 

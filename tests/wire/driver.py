@@ -1,4 +1,4 @@
-"""The nine calls as short verbs: writes go to the first instance, reads to the last, nothing is judged."""
+"""The calls as short verbs: writes go to the first instance, reads to the last, nothing is judged."""
 
 from __future__ import annotations
 
@@ -57,6 +57,25 @@ class Driver:
     def release(self, task_id: str, **fields: Any) -> httpx.Response:
         return self.post(task_id, "release", fields)
 
+    def heartbeat(self, task_id: str, **fields: Any) -> httpx.Response:
+        return self.post(task_id, "heartbeat", fields)
+
+    def cancel(self, task_id: str, **fields: Any) -> httpx.Response:
+        return self.post(task_id, "cancel", fields)
+
+    def bulk(self, verb: str, items: list[Any]) -> httpx.Response:
+        field = "tasks" if verb == "register" else "items"
+        return self.write.post(f"{TASKS}/bulk/{verb}", json={field: items})
+
+    def outcomes(self, verb: str, items: list[Any]) -> list[Json]:
+        """What became of each item of a bulk call."""
+        answer = self.bulk(verb, items)
+        assert answer.status_code == 200, answer.text
+        results: list[Json] = answer.json()["results"]
+        assert len(results) == len(items)
+        assert answer.json()["failedCount"] == sum(one["statusCode"] >= 400 for one in results)
+        return results
+
     def retry(self, task_id: str) -> httpx.Response:
         return self.post(task_id, "retry")
 
@@ -97,7 +116,11 @@ class Driver:
     def held(self, task_type: str, worker: str, **fields: Any) -> Held:
         """A new task in the hands of `worker`."""
         task_id = self.new(task_type, **fields)
-        answer = self.start(task_id, workerId=worker)
+        return self.started(task_id, worker)
+
+    def started(self, task_id: str, worker: str, **fields: Any) -> Held:
+        """This very task, started by `worker`."""
+        answer = self.start(task_id, workerId=worker, **fields)
         assert answer.status_code == 200, answer.text
         return Held(self, task_id, worker, answer.json()["attempt"])
 
@@ -132,6 +155,9 @@ class Held:
 
     def release(self) -> httpx.Response:
         return self.driver.release(self.task_id, **self.identity)
+
+    def heartbeat(self, **fields: Any) -> httpx.Response:
+        return self.driver.heartbeat(self.task_id, **self.identity, **fields)
 
     def task(self) -> Json:
         return self.driver.task(self.task_id)

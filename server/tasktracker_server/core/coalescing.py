@@ -7,12 +7,29 @@ lone request is a batch of one, and under load one round trip carries hundreds.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from tasktracker_schema import limits
 from tasktracker_server.core.errors import Overloaded
 
 I = TypeVar("I")  # noqa: E741 - the conventional name for an item type
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How much goes into one batch, and how much may wait for one."""
+
+    max_items: int = 256
+    max_waiting: int = 4_096
+    in_flight: int = 2
+
+
+SINGLE = Lane()
+"""For calls about one task."""
+BULK = Lane(max_items=limits.BULK_ITEMS_MAX, max_waiting=32 * limits.BULK_ITEMS_MAX)
+"""For bulk calls: the items of one make up one batch."""
 
 
 class Coalescer(Generic[I, R]):
@@ -29,16 +46,14 @@ class Coalescer(Generic[I, R]):
         *,
         key: Callable[[I], Hashable] | None = None,
         on_dropped: Callable[[I, R], None] | None = None,
-        max_items: int = 256,
-        max_waiting: int = 4096,
-        in_flight: int = 2,
+        lane: Lane = SINGLE,
     ) -> None:
         self._run = run
         self._key = key
         self._on_dropped = on_dropped
-        self._max_items = max_items
-        self._max_waiting = max_waiting
-        self._free = in_flight
+        self._max_items = lane.max_items
+        self._max_waiting = lane.max_waiting
+        self._free = lane.in_flight
         self._waiting: deque[tuple[I, asyncio.Future[R]]] = deque()
         self._scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()

@@ -21,6 +21,8 @@ class Append:
     """The number the caller gave the first of them."""
     attempt: int | None
     worker_id: str | None
+    final: bool = False
+    """They come with the task's end: where there is no log yet, none is made for them (SEED)."""
 
 
 class Appended(NamedTuple):

@@ -90,8 +90,6 @@ class End(Struct):
     entries: str | None = None
     own: list[str] | None = None
     """Entries that come with the end itself, to be numbered where no number was ever given."""
-    own_ms: int | None = None
-    """When those were accepted, in milliseconds since 1970."""
     retry_id: str | None = None
     retry_jitter: float | None = None
     """Factor of the backoff, 0.5 to 1.5."""
@@ -149,6 +147,9 @@ class Beat(Struct):
     worker_id: str | None
     attempt: int | None
     lease_seconds: int | None = None
+    """Another length for the lease."""
+    age: float | None = None
+    """Seconds since it was given, where it is told later."""
 
 
 class BeatOutcome(NamedTuple):

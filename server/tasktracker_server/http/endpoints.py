@@ -8,8 +8,8 @@ import msgspec
 
 from tasktracker_schema import openapi, requests, routes
 from tasktracker_schema.answers import Health, ProcessedTimeouts
-from tasktracker_server.core import opaque
-from tasktracker_server.http import docs_page
+from tasktracker_server.http import acts, docs_page
+from tasktracker_server.http.acting import many, one
 from tasktracker_server.http.answers import HTML, Reply, answered, empty
 from tasktracker_server.http.bodies import BodyReader, QueryReader
 from tasktracker_server.http.calls import Call, EventStream
@@ -22,65 +22,28 @@ _PAGE_HEADERS: Final = (
 )
 
 
-_read_register: Final = BodyReader(
-    requests.RegisterTask, metadata=opaque.object_or_none, params=opaque.object_or_none
-)
 _read_start: Final = BodyReader(requests.StartTask)
-_read_complete: Final = BodyReader(requests.CompleteTask, result=opaque.json_or_none)
-_read_fail: Final = BodyReader(requests.FailTask, error=opaque.json_or_none)
 _read_time_out: Final = BodyReader(requests.TimeOutTask)
-_read_progress: Final = BodyReader(requests.ReportProgress)
 _read_claim: Final = BodyReader(requests.ClaimTask)
-_read_release: Final = BodyReader(requests.ReleaseTask)
 _read_nothing: Final = BodyReader(requests.Nothing)
 _read_get_query: Final = QueryReader(requests.GetTaskQuery)
 _read_track_query: Final = QueryReader(requests.TrackQuery)
 
 
-async def register(call: Call) -> Reply:
-    """``POST /``."""
-    registered = await call.service.tasks.register(_read_register(call.body))
-    location = f"{routes.BASE_PATH}/{registered.task_id}"
-    return answered(registered, routes.REGISTER.status, (("Location", location),))
-
-
 async def start(call: Call) -> Reply:
     """``POST /:taskId/start``."""
-    return answered(await call.service.tasks.start(call.task_id, _read_start(call.body)))
-
-
-async def complete(call: Call) -> Reply:
-    """``POST /:taskId/complete``."""
-    wanted = _read_complete(call.body)
-    call.check_identity(wanted.worker_id, wanted.attempt)
-    return answered(await call.service.tasks.complete(call.task_id, wanted))
-
-
-async def fail(call: Call) -> Reply:
-    """``POST /:taskId/fail``."""
-    wanted = _read_fail(call.body)
-    call.check_identity(wanted.worker_id, wanted.attempt)
-    return answered(await call.service.tasks.fail(call.task_id, wanted))
+    return answered(await call.service.single.tasks.start(call.task_id, _read_start(call.body)))
 
 
 async def time_out(call: Call) -> Reply:
     """``POST /:taskId/timeout``."""
-    return answered(await call.service.tasks.time_out(call.task_id, _read_time_out(call.body)))
+    return answered(await call.service.single.finishing.time_out(call.task_id, _read_time_out(call.body)))
 
 
 async def get(call: Call) -> Reply:
     """``GET /:taskId``."""
     query = _read_get_query(call.query)
-    return answered(await call.service.tasks.get(call.task_id, query.progress is not False))
-
-
-async def progress(call: Call) -> Reply:
-    """``POST /:taskId/progress``."""
-    wanted = _read_progress(call.body)
-    call.check_identity(wanted.worker_id, wanted.attempt)
-    entries = opaque.entries(wanted.progress, call.options.progress_entry_limit)
-    reported = call.service.progress.report(call.task_id, entries, wanted.worker_id, wanted.attempt)
-    return answered(await reported)
+    return answered(await call.service.single.tasks.get(call.task_id, query.progress is not False))
 
 
 async def track(call: Call) -> Reply | EventStream:
@@ -94,7 +57,7 @@ async def track(call: Call) -> Reply | EventStream:
 async def process_timeouts(call: Call) -> Reply:
     """``POST /timeouts/process``."""
     _read_nothing(call.body)
-    return answered(ProcessedTimeouts(processed_count=await call.service.tasks.process_timeouts()))
+    return answered(ProcessedTimeouts(processed_count=await call.service.single.finishing.process_timeouts()))
 
 
 async def claim(call: Call) -> Reply:
@@ -107,17 +70,10 @@ async def claim(call: Call) -> Reply:
     return msgspec.structs.replace(answered(task), undelivered=partial(claims.give_back, task))
 
 
-async def release(call: Call) -> Reply:
-    """``POST /:taskId/release``."""
-    wanted = _read_release(call.body)
-    call.check_identity(wanted.worker_id, wanted.attempt)
-    return answered(await call.service.tasks.release(call.task_id, wanted))
-
-
 async def retry(call: Call) -> Reply:
     """``POST /:taskId/retry``."""
     _read_nothing(call.body)
-    return answered(await call.service.tasks.retry(call.task_id), routes.RETRY.status)
+    return answered(await call.service.single.tasks.retry(call.task_id), routes.RETRY.status)
 
 
 async def healthz(call: Call) -> Reply:
@@ -154,17 +110,14 @@ def _page(version: str) -> bytes:
 
 
 ENDPOINTS: Final[dict[str, Endpoint]] = {
-    routes.REGISTER.name: register,
+    **{act.route.name: one(act) for act in acts.ACTS},
+    **{act.bulk_route.name: many(act) for act in acts.ACTS},
     routes.START.name: start,
-    routes.COMPLETE.name: complete,
-    routes.FAIL.name: fail,
     routes.TIME_OUT.name: time_out,
     routes.GET.name: get,
-    routes.PROGRESS.name: progress,
     routes.TRACK.name: track,
     routes.PROCESS_TIMEOUTS.name: process_timeouts,
     routes.CLAIM.name: claim,
-    routes.RELEASE.name: release,
     routes.RETRY.name: retry,
     routes.HEALTHZ.name: healthz,
     routes.READYZ.name: readyz,

@@ -12,7 +12,7 @@ from tasktracker_server.core.opaque import Entry
 
 
 class Tasks(Protocol):
-    """The verbs of one task."""
+    """The verbs of a task that is not being ended."""
 
     async def register(self, wanted: requests.RegisterTask, /) -> answers.RegisteredTask:
         """Register a task."""
@@ -26,28 +26,48 @@ class Tasks(Protocol):
         """Take this very task."""
         ...
 
-    async def complete(self, task_id: str, wanted: requests.CompleteTask, /) -> answers.EndedTask:
-        """End a task with its result."""
+    async def retry(self, task_id: str, /) -> answers.RetriedTask:
+        """Register a failed or timed-out task anew."""
         ...
 
-    async def fail(self, task_id: str, wanted: requests.FailTask, /) -> answers.FailedTask:
-        """End a task with an error."""
+
+class Finishing(Protocol):
+    """How tasks end."""
+
+    async def complete(
+        self, task_id: str, wanted: requests.CompleteTask, last: Sequence[Entry], /
+    ) -> answers.EndedTask:
+        """End a task with its result, after these last entries."""
+        ...
+
+    async def fail(
+        self, task_id: str, wanted: requests.FailTask, last: Sequence[Entry], /
+    ) -> answers.FailedTask:
+        """End a task with an error, after these last entries."""
         ...
 
     async def time_out(self, task_id: str, wanted: requests.TimeOutTask, /) -> answers.EndedTask:
         """End a task as timed out."""
         ...
 
-    async def release(self, task_id: str, wanted: requests.ReleaseTask, /) -> answers.ReleasedTask:
-        """Hand a task back to the queue."""
-        ...
-
-    async def retry(self, task_id: str, /) -> answers.RetriedTask:
-        """Register a failed or timed-out task anew."""
+    async def cancel(self, task_id: str, wanted: requests.CancelTask, /) -> answers.CancelledTask:
+        """End a task that waits; flag one that runs."""
         ...
 
     async def process_timeouts(self) -> int:
         """End what is overdue; how many this call ended."""
+        ...
+
+
+class Leases(Protocol):
+    """Who holds a task."""
+
+    async def heartbeat(self, task_id: str, wanted: requests.HeartbeatTask, /) -> answers.Heartbeat:
+        """Extend the lease of a running task."""
+        ...
+
+    async def release(self, task_id: str, wanted: requests.ReleaseTask, /) -> answers.ReleasedTask:
+        """Hand a task back to the queue."""
         ...
 
 
@@ -112,17 +132,41 @@ class Health(Protocol):
         ...
 
 
-class Service(Protocol):
-    """Everything the API can do."""
+class Verbs(Protocol):
+    """What can be done with single tasks."""
 
     @property
     def tasks(self) -> Tasks:
-        """The verbs of one task."""
+        """Registering, starting, reading, retrying."""
         ...
 
     @property
     def progress(self) -> ProgressLog:
         """Histories."""
+        ...
+
+    @property
+    def finishing(self) -> Finishing:
+        """Ends."""
+        ...
+
+    @property
+    def leases(self) -> Leases:
+        """Heartbeats and hand-backs."""
+        ...
+
+
+class Service(Protocol):
+    """Everything the API can do."""
+
+    @property
+    def single(self) -> Verbs:
+        """For calls about one task."""
+        ...
+
+    @property
+    def bulk(self) -> Verbs:
+        """For the items of bulk calls."""
         ...
 
     @property

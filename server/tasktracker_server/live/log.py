@@ -68,6 +68,7 @@ class ProgressLog:
             self._keys.channel(task_id),
             secrets.token_hex(8),
             own,
+            int(one.final),
         )
         return Call("append", self._keys.of_task(task_id), (*head, *one.entries))
 

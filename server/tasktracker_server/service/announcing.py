@@ -26,10 +26,18 @@ class Announcer:
         worker_id: str | None,
         attempt: int,
         timestamp: str,
+        *,
+        cancel_requested: bool = False,
     ) -> None:
         """A task changed its state, but did not end."""
         envelope = frames.lifecycle_envelope(
-            task_id, status, reason, worker_id=worker_id, attempt=attempt, timestamp=timestamp
+            task_id,
+            status,
+            reason,
+            worker_id=worker_id,
+            attempt=attempt,
+            cancel_requested=cancel_requested,
+            timestamp=timestamp,
         )
         if len(self._waiting) < _WAITING_MAX:
             self._waiting.append((task_id, b"L\n" + envelope))

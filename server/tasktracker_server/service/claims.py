@@ -12,7 +12,9 @@ from tasktracker_server.core.log import Fence
 from tasktracker_server.core.records import Claimer, Release, ReleaseOutcome, TaskRecord
 from tasktracker_server.core.shapes import shown
 from tasktracker_server.service.announcing import Announcer
-from tasktracker_server.service.ports import TaskStore
+from tasktracker_server.service.fencing import fence
+from tasktracker_server.service.leases import Leases
+from tasktracker_server.service.ports import ProgressLog, TaskStore
 from tasktracker_server.service.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -21,8 +23,12 @@ log = logging.getLogger(__name__)
 class Claims:
     """Claims of all callers: those for the same types share one statement."""
 
-    def __init__(self, store: TaskStore, tasks: Tasks, announcer: Announcer) -> None:
+    def __init__(
+        self, store: TaskStore, live: ProgressLog, tasks: Tasks, leases: Leases, announcer: Announcer
+    ) -> None:
         self._store = store
+        self._live = live
+        self._leases = leases
         self._tasks = tasks
         self._announcer = announcer
         self._claiming: Coalescer[ClaimTask, Task | None] = Coalescer(
@@ -42,7 +48,7 @@ class Claims:
         """Put back what was claimed for somebody who left before the answer was written."""
         outcome = (await self._store.release([Release(task.id, task.worker_id, task.attempt)]))[0]
         if isinstance(outcome, ReleaseOutcome):
-            await self._tasks.after_release([outcome])
+            await self._leases.after_release([outcome])
 
     def _return_dropped(self, wanted: ClaimTask, task: Task | None) -> None:
         if task is not None:
@@ -90,7 +96,7 @@ class Claims:
                 self._announcer.changed(
                     record.id, "in_progress", "claimed", record.worker_id, record.attempt, record.updated_at
                 )
-        await self._tasks.fence(again)
+        await fence(self._live, again)
         # Read where there may be history: an earlier attempt's, or a repeated claim's own.
         known = [record.id for _, fresh, record in claimed if record.attempt > 1 or not fresh]
         read = dict(zip(known, await self._tasks.read(known), strict=True)) if known else {}

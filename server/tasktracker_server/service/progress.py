@@ -6,7 +6,7 @@ from typing import Any
 from tasktracker_schema.answers import ReportedProgress
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core import verdicts
-from tasktracker_server.core.coalescing import Coalescer
+from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
 from tasktracker_server.core.entries import first_number, iso
 from tasktracker_server.core.errors import (
     HistoryFull,
@@ -20,6 +20,7 @@ from tasktracker_server.core.opaque import Entry as GivenEntry
 from tasktracker_server.core.records import Archive, Holder, SeedRequest
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.ports import HistoryStore, ProgressLog
+from tasktracker_server.service.renewing import Renewals
 
 _ROUNDS = 6
 """How often a call asks PostgreSQL and tries again before it gives up with 503."""
@@ -28,11 +29,20 @@ _ROUNDS = 6
 class Progress:
     """Appends entries to live logs, seeding them from PostgreSQL on first use."""
 
-    def __init__(self, histories: HistoryStore, live: ProgressLog, ending: Ending) -> None:
+    def __init__(
+        self,
+        histories: HistoryStore,
+        live: ProgressLog,
+        ending: Ending,
+        renewals: Renewals,
+        *,
+        lane: Lane = SINGLE,
+    ) -> None:
         self._histories = histories
         self._live = live
         self._ending = ending
-        self._appending: Coalescer[Append, Appended] = Coalescer(self._append)
+        self._renewals = renewals
+        self._appending: Coalescer[Append, Appended] = Coalescer(self._append, lane=lane)
 
     async def report(
         self, task_id: str, entries: Sequence[GivenEntry], worker_id: str | None, attempt: int | None
@@ -42,11 +52,27 @@ class Progress:
         Raises:
             TaskNotFound, StaleAttempt, WrongStatus, NotTaskWorker, SeqGap, HistoryFull
         """
-        own_first = entries[0].own_seq_id if entries else None
-        one = Append(task_id, [entry.data for entry in entries], own_first, attempt, worker_id)
-        done = await self._appending.submit(one)
+        done = await self._appending.submit(_wanted(task_id, entries, worker_id, attempt))
         timestamp: Any = iso(done.ms).decode()
         return ReportedProgress(task_id, done.last, timestamp, done.first, done.cancelled)
+
+    async def append_last(
+        self,
+        task_id: str,
+        entries: Sequence[GivenEntry],
+        worker_id: str | None,
+        attempt: int | None,
+        *,
+        final: bool,
+    ) -> bool:
+        """Append what comes with a task's end; ``final``: not (False) where that would begin its live log.
+
+        Raises:
+            TaskNotFound, StaleAttempt, WrongStatus, NotTaskWorker, SeqGap, HistoryFull
+        """
+        one = _wanted(task_id, entries, worker_id, attempt)
+        one.final = final
+        return (await self._appending.submit(one)).kind == "OK"
 
     async def _append(self, batch: list[Append]) -> Sequence[Appended | Exception]:
         results: list[Appended | Exception] = [RedisUnavailable()] * len(batch)
@@ -55,12 +81,14 @@ class Progress:
             answers = await self._live.append([batch[n] for n in pending])
             asking: dict[int, Appended] = {}
             for n, answer in zip(pending, answers, strict=True):
-                if isinstance(answer, TrackerError):
+                if isinstance(answer, TrackerError) or (batch[n].final and answer.kind == "SEED"):
                     results[n] = answer
                 elif answer.kind in ("SEED", "VERIFY", "BLOCK", "ENDED", "PARKED", "STALE", "NOT_WORKER"):
                     asking[n] = answer
                 else:
                     results[n] = _outcome(answer)
+                    if answer.lease_seconds:
+                        self._renewals.heard(batch[n].task_id, answer.number, answer.lease_seconds)
             if not asking:
                 break
             refused = await self._ask(batch, asking)
@@ -162,6 +190,13 @@ class Progress:
             attempt=one.attempt,
             worker_id=one.worker_id,
         )
+
+
+def _wanted(
+    task_id: str, entries: Sequence[GivenEntry], worker_id: str | None, attempt: int | None
+) -> Append:
+    own_first = entries[0].own_seq_id if entries else None
+    return Append(task_id, [entry.data for entry in entries], own_first, attempt, worker_id)
 
 
 def _outcome(answer: Appended) -> Appended | Exception:

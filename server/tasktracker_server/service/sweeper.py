@@ -1,4 +1,4 @@
-"""What happens by itself: overdue tasks end, due tasks enter the queue, closed logs are cleaned up.
+"""What happens by itself: overdue tasks end, lost ones go back, due ones enter the queue, logs are closed.
 
 Every process runs this; batches pass over rows that another one has in hand, so each is done once.
 """
@@ -6,12 +6,15 @@ Every process runs this; batches pass over rows that another one has in hand, so
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeAlias
 
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.ports import HistoryStore, ProgressLog, TaskStore
-from tasktracker_server.service.tasks import Tasks
+
+Chore: TypeAlias = tuple[Callable[[], Coroutine[Any, Any, None]], float]
+"""What to do, and every how many seconds."""
 
 log = logging.getLogger(__name__)
 
@@ -27,30 +30,30 @@ class Sweeper:
 
     def __init__(
         self,
-        tasks: Tasks,
         store: TaskStore,
         histories: HistoryStore,
         live: ProgressLog,
         ending: Ending,
         *,
         sweep_seconds: float,
+        also: Sequence[Chore] = (),
     ) -> None:
-        self._tasks = tasks
+        """``also`` is the recurring work of other rooms."""
         self._store = store
         self._histories = histories
         self._live = live
         self._ending = ending
-        self._sweep_seconds = sweep_seconds
+        self._chores: list[Chore] = [
+            *also,
+            (self.promote, sweep_seconds),
+            (self.pay_debts, _DEBT_SECONDS),
+            (self.check_live_logs, _JANITOR_SECONDS),
+        ]
         self._running: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin."""
-        for work, seconds in (
-            (self.sweep_timeouts, self._sweep_seconds),
-            (self.promote, self._sweep_seconds),
-            (self.pay_debts, _DEBT_SECONDS),
-            (self.check_live_logs, _JANITOR_SECONDS),
-        ):
+        for work, seconds in self._chores:
             self._running.append(asyncio.create_task(_repeat(work, seconds), name=f"sweeper-{work.__name__}"))
 
     async def aclose(self) -> None:
@@ -58,11 +61,6 @@ class Sweeper:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-
-    async def sweep_timeouts(self) -> None:
-        """End what is overdue."""
-        if processed := await self._tasks.process_timeouts():
-            log.info("%d tasks timed out", processed, extra={"action": "timed_out", "count": processed})
 
     async def promote(self) -> None:
         """Put tasks whose ``runAt`` has come into the queue."""
@@ -86,7 +84,7 @@ class Sweeper:
         await self._ending.help(task_ids)
 
 
-async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
+async def _repeat(work: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
     """Do something over and over; a store that is away is no reason to stop."""
     while True:
         await asyncio.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - processes drift apart

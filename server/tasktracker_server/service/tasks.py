@@ -1,32 +1,23 @@
-"""Registering, starting, reading, ending, releasing and retrying tasks."""
+"""Registering, starting, reading and retrying tasks."""
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
-from cuid2 import Cuid
 from msgspec import Raw
 
 from tasktracker_schema import limits
 from tasktracker_schema.answers import (
-    EndedTask,
-    FailedTask,
     RegisteredTask,
-    ReleasedTask,
     RetriedTask,
     StartedTask,
     Task,
 )
 from tasktracker_schema.requests import (
-    CompleteTask,
-    FailTask,
     RegisterTask,
-    ReleaseTask,
     StartTask,
-    TimeOutTask,
 )
 from tasktracker_server.core import verdicts
-from tasktracker_server.core.coalescing import Coalescer
+from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
 from tasktracker_server.core.errors import (
     AlreadyRetried,
     Overloaded,
@@ -37,13 +28,9 @@ from tasktracker_server.core.errors import (
 )
 from tasktracker_server.core.log import Fence, Read
 from tasktracker_server.core.records import (
-    End,
-    EndOutcome,
     Existing,
     Registered,
     Registration,
-    Release,
-    ReleaseOutcome,
     Retry,
     RetryOutcome,
     Start,
@@ -53,32 +40,32 @@ from tasktracker_server.core.schedule import run_at_or_refuse
 from tasktracker_server.core.shapes import shown
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.ending import Ending
+from tasktracker_server.service.fencing import fence
+from tasktracker_server.service.ids import new_id
 from tasktracker_server.service.ports import ProgressLog, TaskStore
-
-# Seeded by the operating system; ids are hashes of this, so its state cannot be read from them. Half the
-# cost of drawing every digit from the system (31 against 58 µs).
-_new_id = Cuid(random_generator=random.Random).generate
-
-_SWEEP_BATCH = 500
 
 
 class Tasks:
     """The verbs of a single task, each a batch of one unless more are asked for at the same time."""
 
-    def __init__(self, store: TaskStore, live: ProgressLog, ending: Ending, announcer: Announcer) -> None:
+    def __init__(
+        self,
+        store: TaskStore,
+        live: ProgressLog,
+        ending: Ending,
+        announcer: Announcer,
+        *,
+        lane: Lane = SINGLE,
+    ) -> None:
         self._store = store
         self._live = live
         self._ending = ending
         self._announcer = announcer
         self._registering: Coalescer[Registration, Registered | Existing] = Coalescer(
-            store.register, key=lambda task: task.id
+            store.register, key=lambda task: task.id, lane=lane
         )
         self._starting: Coalescer[Start, StartOutcome | None] = Coalescer(
-            self._start, key=lambda start: start.id
-        )
-        self._ends: Coalescer[End, EndOutcome | None] = Coalescer(ending.end, key=lambda end: end.id)
-        self._releasing: Coalescer[Release, ReleaseOutcome | None] = Coalescer(
-            self._release, key=lambda release: release.id
+            self._start, key=lambda start: start.id, lane=lane
         )
         self._getting: Coalescer[str, Task | None] = Coalescer(self.read)
         self._glancing: Coalescer[str, Task | None] = Coalescer(self._glance)
@@ -91,7 +78,7 @@ class Tasks:
         """
         task = Registration(
             n=0,
-            id=wanted.task_id or _new_id(),
+            id=wanted.task_id or new_id(),
             task_type=wanted.task_type,
             timeout_seconds=wanted.timeout_seconds or limits.TIMEOUT_SECONDS_DEFAULT,
             metadata=_given(wanted.metadata),
@@ -140,102 +127,8 @@ class Tasks:
                     outcome.new_attempt,
                     str(outcome.updated_at),
                 )
-        await self.fence(fences)
+        await fence(self._live, fences)
         return outcomes
-
-    async def fence(self, fences: Sequence[Fence]) -> None:
-        """Keep older attempts from reporting; where Redis is away they notice within 30 s."""
-        if fences:
-            try:
-                await self._live.fence(fences)
-            except RedisUnavailable:
-                return
-
-    async def complete(self, task_id: str, wanted: CompleteTask) -> EndedTask:
-        """End a task with its result.
-
-        Raises:
-            TaskNotFound, StaleAttempt, WrongStatus, NotTaskWorker
-        """
-        end = End(task_id, "completed", wanted.worker_id, wanted.attempt, result=_given(wanted.result))
-        outcome = await self._end(end, "complete")
-        return EndedTask(task_id, "completed", outcome.updated_at)  # type: ignore[arg-type]
-
-    async def fail(self, task_id: str, wanted: FailTask) -> FailedTask:
-        """End a task with an error; where retries are left, the next one is registered in the same step.
-
-        Raises:
-            TaskNotFound, StaleAttempt, WrongStatus, NotTaskWorker
-        """
-        end = End(task_id, "failed", wanted.worker_id, wanted.attempt, error=_given(wanted.error))
-        if wanted.retry is not False:
-            end.retry_id, end.retry_jitter = _new_id(), random.uniform(0.5, 1.5)  # noqa: S311 - spreads load
-        outcome = await self._end(end, "fail")
-        return FailedTask(task_id, "failed", outcome.updated_at, outcome.new_task_id)  # type: ignore[arg-type]
-
-    async def time_out(self, task_id: str, wanted: TimeOutTask) -> EndedTask:
-        """End a task as timed out now.
-
-        Raises:
-            TaskNotFound, WrongStatus
-        """
-        outcome = await self._end(End(task_id, "timeout"), "time out")
-        return EndedTask(task_id, "timeout", outcome.updated_at)  # type: ignore[arg-type]
-
-    async def _end(self, end: End, verb: str) -> EndOutcome:
-        outcome = await self._ends.submit(end)
-        if outcome is None:
-            raise TaskNotFound(end.id)
-        if outcome.ended:
-            return outcome
-        repeated = verdicts.is_own(end.attempt, end.worker_id, outcome.attempt, outcome.worker_id)
-        if outcome.status == end.outcome and repeated:
-            self._ending.help_later(end.id)
-            return outcome
-        raise verdicts.refusal(
-            verb,
-            outcome.status,
-            outcome.attempt,
-            outcome.worker_id,
-            attempt=end.attempt,
-            worker_id=end.worker_id,
-        )
-
-    async def release(self, task_id: str, wanted: ReleaseTask) -> ReleasedTask:
-        """Hand a task back to the queue, to its old place.
-
-        Raises:
-            TaskNotFound, StaleAttempt, WrongStatus, NotTaskWorker
-        """
-        outcome = await self._releasing.submit(Release(task_id, wanted.worker_id, wanted.attempt))
-        if outcome is None:
-            raise TaskNotFound(task_id)
-        if outcome.now is None and not _released_before(outcome, wanted):
-            raise verdicts.refusal(
-                "release",
-                outcome.status,
-                outcome.attempt,
-                outcome.worker_id,
-                attempt=wanted.attempt,
-                worker_id=wanted.worker_id,
-            )
-        return ReleasedTask(task_id, "pending", "The task is back in the queue.")
-
-    async def _release(self, releases: list[Release]) -> Sequence[ReleaseOutcome | Exception | None]:
-        outcomes = await self._store.release(releases)
-        await self.after_release([found for found in outcomes if isinstance(found, ReleaseOutcome)])
-        return outcomes
-
-    async def after_release(self, outcomes: Sequence[ReleaseOutcome]) -> None:
-        """Tell the live logs and everybody who looks on; close the logs of what had been cancelled."""
-        released = [(found, found.now) for found in outcomes if found.now is not None]
-        await self.fence(
-            [Fence(now.id, "p", found.attempt, None) for found, now in released if now.seq_limit]
-        )
-        for found, now in released:
-            if now.status == "pending":
-                self._announcer.changed(now.id, "pending", "released", None, found.attempt, now.updated_at)
-        await self._ending.close([now for _, now in released if now.status != "pending"], by_ender=True)
 
     async def retry(self, task_id: str) -> RetriedTask:
         """A new task in the place of a failed or timed-out one.
@@ -245,7 +138,7 @@ class Tasks:
             AlreadyRetried: the chain has an unfinished task; details name it.
         """
         for _ in range(5):
-            outcome = (await self._store.retry([Retry(task_id, _new_id())]))[0]
+            outcome = (await self._store.retry([Retry(task_id, new_id())]))[0]
             if outcome is None:
                 raise TaskNotFound(task_id)
             if isinstance(outcome, TrackerError):
@@ -254,16 +147,6 @@ class Tasks:
                 return RetriedTask(outcome.new_id, outcome.root, "pending", outcome.retry_count or 0)
             _refuse_retry(outcome)
         raise Overloaded("Many retry this chain at once; try again in a moment.")
-
-    async def process_timeouts(self) -> int:
-        """End all that is overdue, in batches; how many tasks this call ended."""
-        processed = 0
-        while ended := await self._store.sweep_timeouts(_SWEEP_BATCH):
-            await self._ending.close(ended, by_ender=True)
-            processed += len(ended)
-            if len(ended) < _SWEEP_BATCH:
-                break
-        return processed
 
     async def get(self, task_id: str, with_progress: bool) -> Task:
         """A task, with its newest 10,000 entries or without any.
@@ -309,14 +192,6 @@ def _exists(existing: Existing) -> TaskExists:
     return TaskExists(
         f"The taskId '{existing.id}' was registered before, {hint}.",
         details={"existing": held, "sameRequest": existing.same_request},
-    )
-
-
-def _released_before(outcome: ReleaseOutcome, wanted: ReleaseTask) -> bool:
-    return (
-        outcome.status == "pending"
-        and outcome.released_by is not None
-        and verdicts.is_own(wanted.attempt, wanted.worker_id, outcome.attempt, outcome.released_by or None)
     )
 
 

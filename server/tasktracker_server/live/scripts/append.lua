@@ -1,8 +1,10 @@
 -- Numbers, stores and publishes entries of a live task; or says what keeps it from doing so.
 -- KEYS: live, seq, progress
--- ARGV: attempt|'', worker|'', max entries, max bytes, channel, ticket nonce, first own number|'', json...
+-- ARGV: attempt|'', worker|'', max entries, max bytes, channel, ticket nonce, first own number|'', final 0|1, json...
+-- `final`: the entries come with the end of the task. PostgreSQL takes them where there is no log yet.
 -- An entry is stored as number|ms|attempt|json. INCARNATION is set in front of every script.
 local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
+local HEAD = 8 -- arguments before the entries
 local attempt, worker = ARGV[1], ARGV[2]
 local L = redis.call('HMGET', live, 's', 'a', 'w', 'lim', 'inc', 'v', 'n', 'b', 'lb', 'c', 'k',
   'ls')
@@ -19,6 +21,7 @@ local function ask(what)
   return {what, ticket}
 end
 
+if (not state or state == 't') and ARGV[8] == '1' then return {'SEED', ''} end
 if not state then
   redis.call('HSET', live, 's', 't', 'k', nonce)
   redis.call('PEXPIRE', live, 600000)
@@ -34,7 +37,7 @@ if attempt ~= '' and tonumber(attempt) < current then return {'STALE', current} 
 if state == 'p' then return {'PARKED', current} end
 if worker ~= '' and L[3] ~= '' and L[3] ~= worker then return {'NOT_WORKER'} end
 
-local count, skip, last_ms = #ARGV - 7, 0, ms
+local count, skip, last_ms = #ARGV - HEAD, 0, ms
 local last = tonumber(redis.call('GET', seq) or '0')
 local own = tonumber(ARGV[7])
 if own then
@@ -57,7 +60,7 @@ end
 
 local new = count - skip
 local bytes = 0
-for i = 8 + skip, #ARGV do bytes = bytes + #ARGV[i] end
+for i = HEAD + 1 + skip, #ARGV do bytes = bytes + #ARGV[i] end
 if tonumber(L[7]) + new > tonumber(ARGV[3]) or tonumber(L[8]) + bytes > tonumber(ARGV[4]) then
   return {'FULL'}
 end
@@ -65,7 +68,7 @@ if last + new > tonumber(L[4]) then return {'BLOCK', new} end
 
 local entries = {}
 for i = 1, new do
-  entries[i] = string.format('%d|%d|%d|', last + i, ms, current) .. ARGV[7 + skip + i]
+  entries[i] = string.format('%d|%d|%d|', last + i, ms, current) .. ARGV[HEAD + skip + i]
 end
 redis.call('RPUSH', progress, unpack(entries))
 redis.call('SET', seq, last + new)

@@ -5,7 +5,7 @@
 with wanted as materialized (
     select * from json_to_recordset(%(items)s::json) as w(
         id text, outcome text, worker_id text, attempt int, result jsonb, error jsonb, peeked boolean,
-        proof text, from_upto int, first_seq int, last_seq int, entries text, own json, own_ms bigint,
+        proof text, from_upto int, first_seq int, last_seq int, entries text, own json,
         retry_id text, retry_jitter float8)
 ),
 locked as materialized (
@@ -23,7 +23,7 @@ allowed as materialized (
     from locked l join wanted w on w.id = l.id
     cross join lateral (
         select nullif(count(*), 0)::int as count,
-               string_agg(concat_ws('|', n, w.own_ms, l.attempt, entry), E'\n' order by n) as entries
+               string_agg(concat_ws('|', n, (extract(epoch from now()) * 1000)::bigint, l.attempt, entry), E'\n' order by n) as entries
         from json_array_elements_text(w.own) with ordinality as given(entry, n)
     ) o
     where case when w.outcome = 'timeout' then l.status in ('pending', 'in_progress')

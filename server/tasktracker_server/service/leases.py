@@ -1,0 +1,145 @@
+"""Who holds a task and for how long: heartbeats, hand-backs, and leases that lapse."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from tasktracker_schema.answers import Heartbeat, ReleasedTask
+from tasktracker_schema.events import LifecycleReason
+from tasktracker_schema.requests import HeartbeatTask, ReleaseTask
+from tasktracker_server.core import verdicts
+from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
+from tasktracker_server.core.errors import TaskNotFound
+from tasktracker_server.core.log import Fence, Note
+from tasktracker_server.core.records import Beat, BeatOutcome, Release, ReleaseOutcome, TaskState
+from tasktracker_server.service.announcing import Announcer
+from tasktracker_server.service.ending import Ending
+from tasktracker_server.service.fencing import fence, note
+from tasktracker_server.service.ports import ProgressLog, TaskStore
+
+log = logging.getLogger(__name__)
+
+_BATCH = 1_000
+_GRACE_SECONDS = 0.5
+"""A lease is judged so much late: a renewal that was on its way counts."""
+_PAUSE_SECONDS = 3.0
+"""When nobody looked at leases for so long, nobody could renew them either: they begin anew."""
+
+
+class Leases:
+    """Extends the hold on tasks, and takes them back."""
+
+    def __init__(
+        self,
+        store: TaskStore,
+        live: ProgressLog,
+        ending: Ending,
+        announcer: Announcer,
+        *,
+        lane: Lane = SINGLE,
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._ending = ending
+        self._announcer = announcer
+        self._beating: Coalescer[Beat, BeatOutcome | None] = Coalescer(
+            self._beat, key=lambda beat: beat.id, lane=lane
+        )
+        self._releasing: Coalescer[Release, ReleaseOutcome | None] = Coalescer(
+            self._release, key=lambda release: release.id, lane=lane
+        )
+
+    async def heartbeat(self, task_id: str, wanted: HeartbeatTask) -> Heartbeat:
+        """Extend the lease of a task that is being worked on; without a lease this only looks.
+
+        Raises:
+            TaskNotFound, StaleAttempt, WrongStatus, NotTaskWorker
+        """
+        beat = Beat(task_id, wanted.worker_id, wanted.attempt, wanted.lease_seconds)
+        outcome = await self._beating.submit(beat)
+        if outcome is None:
+            raise TaskNotFound(task_id)
+        if not outcome.accepted:
+            raise verdicts.refusal(
+                "send heartbeats for",
+                outcome.status,
+                outcome.attempt,
+                outcome.worker_id,
+                attempt=wanted.attempt,
+                worker_id=wanted.worker_id,
+            )
+        held: Any = outcome  # its times are wire text; see answers
+        return Heartbeat(
+            task_id, "in_progress", held.lease_expires_at, held.timeout_at, held.cancel_requested
+        )
+
+    async def _beat(self, beats: list[Beat]) -> Sequence[BeatOutcome | Exception | None]:
+        outcomes = await self._store.heartbeat(beats)
+        changed = [
+            Note(found.id, found.attempt, "ls", found.lease_seconds)
+            for found in outcomes
+            if isinstance(found, BeatOutcome)
+            and found.accepted
+            and found.lease_changed
+            and found.lease_seconds
+        ]
+        await note(self._live, changed)
+        return outcomes
+
+    async def release(self, task_id: str, wanted: ReleaseTask) -> ReleasedTask:
+        """Hand a task back to the queue, to its old place; one that was cancelled ends.
+
+        Raises:
+            TaskNotFound, StaleAttempt, WrongStatus, NotTaskWorker
+        """
+        outcome = await self._releasing.submit(Release(task_id, wanted.worker_id, wanted.attempt))
+        if outcome is None:
+            raise TaskNotFound(task_id)
+        if outcome.now is None and not _released_before(outcome, wanted):
+            raise verdicts.refusal(
+                "release",
+                outcome.status,
+                outcome.attempt,
+                outcome.worker_id,
+                attempt=wanted.attempt,
+                worker_id=wanted.worker_id,
+            )
+        if (outcome.now.status if outcome.now else outcome.status) == "failed":
+            return ReleasedTask(task_id, "failed", "The task had been cancelled; this ended it.")
+        return ReleasedTask(task_id, "pending", "The task is back in the queue.")
+
+    async def _release(self, releases: list[Release]) -> Sequence[ReleaseOutcome | Exception | None]:
+        outcomes = await self._store.release(releases)
+        await self.after_release([found for found in outcomes if isinstance(found, ReleaseOutcome)])
+        return outcomes
+
+    async def after_release(self, outcomes: Sequence[ReleaseOutcome]) -> None:
+        """Tell the live logs and everybody who looks on of what was handed back."""
+        await self._taken_back(
+            "released", [(found.attempt, found.now) for found in outcomes if found.now is not None]
+        )
+
+    async def sweep(self) -> None:
+        """Take back the tasks whose leases are over."""
+        more = True
+        while more:
+            lapses, more = await self._store.sweep_leases(_BATCH, grace=_GRACE_SECONDS, pause=_PAUSE_SECONDS)
+            await self._taken_back("lapsed", [(lapse.attempt, lapse.now) for lapse in lapses])
+            if lapses:
+                log.info("%d leases lapsed", len(lapses), extra={"action": "lapsed", "count": len(lapses)})
+
+    async def _taken_back(self, reason: LifecycleReason, taken: Sequence[tuple[int, TaskState]]) -> None:
+        waiting = [(attempt, now) for attempt, now in taken if now.status == "pending"]
+        parked = [Fence(now.id, "p", attempt, None) for attempt, now in waiting if now.seq_limit]
+        await fence(self._live, parked)
+        for attempt, now in waiting:
+            self._announcer.changed(now.id, "pending", reason, None, attempt, now.updated_at)
+        await self._ending.close([now for _, now in taken if now.status != "pending"], by_ender=True)
+
+
+def _released_before(outcome: ReleaseOutcome, wanted: ReleaseTask) -> bool:
+    return (
+        outcome.status in ("pending", "failed")
+        and outcome.released_by is not None
+        and verdicts.is_own(wanted.attempt, wanted.worker_id, outcome.attempt, outcome.released_by or None)
+    )
