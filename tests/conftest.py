@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import pytest
 
-from services import Databases, Pair, PairNotThere, Service, embedded_pair, machine_pair, own_keys
+from embedding import SECONDS, running_pids
+from services import Databases, Pair, PairNotThere, Service, embedded_pair, machine_pair, own_keys, wait_for
 
 NOT_THERE = "PAIR NOT THERE: "
 _folder = pytest.StashKey[Path]()
@@ -77,6 +78,16 @@ def stores(pytestconfig: pytest.Config) -> Iterator[Pair]:
     except PairNotThere as error:
         pytest.skip(f"{NOT_THERE}{error}")
     yield pair
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A place for data that the stores' own user can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="tasktracker-embedded-"))
+    folder.chmod(0o711)
+    yield folder / "data"
+    assert wait_for(lambda: not running_pids(folder / "data"), SECONDS)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

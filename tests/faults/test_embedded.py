@@ -6,8 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -31,16 +29,6 @@ from services import wait_for
 from tasktracker_server import embedded
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user run the stores")
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    """A place for data that the stores' own user can reach."""
-    folder = Path(tempfile.mkdtemp(prefix="tasktracker-embedded-"))
-    folder.chmod(0o711)
-    yield folder / "data"
-    assert wait_for(lambda: not running_pids(folder / "data"), SECONDS)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_both_stores_serve_and_are_gone_afterwards(data_dir: Path) -> None:

@@ -8,13 +8,15 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from tasktracker_schema import limits
 from tasktracker_server.core.errors import Overloaded
 
 I = TypeVar("I")  # noqa: E741 - the conventional name for an item type
 R = TypeVar("R")
+_Call: TypeAlias = tuple[I, Hashable, asyncio.Future[R]]
+"""An item, its key, and who waits for its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Lane:
     """How much goes into one batch, and how much may wait for one."""
 
     max_items: int = 256
+    max_bytes: int = 8 * 1024 * 1024
+    """Of a batch of several items; one that is larger by itself goes alone."""
     max_waiting: int = 4_096
     in_flight: int = 2
 
@@ -36,8 +40,10 @@ class Coalescer(Generic[I, R]):
     """Runs single items through a batch function.
 
     ``run`` answers one result for each item, in order; an exception among them is raised for its item
-    alone, one raised by ``run`` for all. Items with the same ``key`` never share a batch. Whoever is
-    cancelled before its batch starts is left out of it; afterwards its result goes to ``on_dropped``.
+    alone, one raised by ``run`` for all. First come, first served; but items with the same ``key`` (unless
+    it is ``None``) are run one after another, and each lines up when the one before it is done, so that a
+    busy key holds up no other. ``size`` tells an item's bytes. Whoever is cancelled before its batch starts
+    is left out of it; afterwards its result goes to ``on_dropped``.
     """
 
     def __init__(
@@ -45,16 +51,21 @@ class Coalescer(Generic[I, R]):
         run: Callable[[list[I]], Awaitable[Sequence[R | Exception]]],
         *,
         key: Callable[[I], Hashable] | None = None,
+        size: Callable[[I], int] | None = None,
         on_dropped: Callable[[I, R], None] | None = None,
         lane: Lane = SINGLE,
     ) -> None:
         self._run = run
         self._key = key
+        self._size = size
         self._on_dropped = on_dropped
-        self._max_items = lane.max_items
-        self._max_waiting = lane.max_waiting
+        self._lane = lane
         self._free = lane.in_flight
-        self._waiting: deque[tuple[I, asyncio.Future[R]]] = deque()
+        self._waiting = 0
+        self._ready: deque[_Call[I, R]] = deque()
+        """Those whose turn it is: at most one of a key, and none of a key that is under way."""
+        self._behind: dict[Hashable, deque[_Call[I, R]] | None] = {}
+        """Each key of which one is ready or under way, and those that wait for it to be done."""
         self._scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -64,15 +75,40 @@ class Coalescer(Generic[I, R]):
         Raises:
             Overloaded: too many are waiting already.
         """
-        if len(self._waiting) >= self._max_waiting:
+        if self._waiting >= self._lane.max_waiting:
             raise Overloaded
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
-        self._waiting.append((item, future))
+        self._line_up(item, future)
         if self._free and not self._scheduled:
             self._scheduled = True
             loop.call_soon(self._start)
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            # Cancelled in the moment between the result and its taking: nobody else knows of it.
+            if not future.cancelled() and future.exception() is None:
+                self._drop(item, future.result())
+            raise
+
+    def _line_up(self, item: I, future: asyncio.Future[R]) -> None:
+        self._waiting += 1
+        key = None if self._key is None else self._key(item)
+        call = (item, key, future)
+        if key is None:
+            self._ready.append(call)
+        elif key in self._behind:
+            self._behind[key] = line = self._behind[key] or deque()
+            line.append(call)
+        else:
+            self._behind[key] = None
+            self._ready.append(call)
+
+    def _let_next(self, key: Hashable) -> None:
+        """An item with this key is done: the next one lines up."""
+        if key is not None and (line := self._behind.pop(key)):
+            self._ready.append(line.popleft())
+            self._behind[key] = line
 
     def _start(self) -> None:
         self._scheduled = False
@@ -82,38 +118,44 @@ class Coalescer(Generic[I, R]):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _take(self) -> list[tuple[I, asyncio.Future[R]]]:
-        batch: list[tuple[I, asyncio.Future[R]]] = []
-        later: list[tuple[I, asyncio.Future[R]]] = []
-        keys: set[Hashable] = set()
-        while self._waiting and len(batch) < self._max_items:
-            pair = self._waiting.popleft()
-            if pair[1].done():
+    def _take(self) -> list[_Call[I, R]]:
+        batch: list[_Call[I, R]] = []
+        size = 0
+        while self._ready and len(batch) < self._lane.max_items:
+            item, key, future = self._ready[0]
+            if future.done():
+                self._ready.popleft()
+                self._waiting -= 1
+                self._let_next(key)
                 continue
-            if self._key is not None:
-                key = self._key(pair[0])
-                if key in keys:
-                    later.append(pair)
-                    continue
-                keys.add(key)
-            batch.append(pair)
-        self._waiting.extendleft(reversed(later))
+            if self._size is not None:
+                size += self._size(item)
+                if batch and size > self._lane.max_bytes:
+                    break
+            batch.append(self._ready.popleft())
+        self._waiting -= len(batch)
         return batch
 
-    async def _settle(self, batch: list[tuple[I, asyncio.Future[R]]]) -> None:
+    async def _settle(self, batch: list[_Call[I, R]]) -> None:
+        results: Sequence[R | Exception]
         try:
-            results: Sequence[R | Exception] = await self._run([item for item, _ in batch])
+            results = await self._run([item for item, _, _ in batch])
         except Exception as error:
             results = [error] * len(batch)
         finally:
             self._free += 1
-        for (item, future), result in zip(batch, results, strict=True):
-            if future.done():
-                if self._on_dropped is not None and not isinstance(result, Exception):
-                    self._on_dropped(item, result)
-            elif isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-        if self._waiting:
+        for (item, key, future), result in zip(batch, results, strict=True):
+            self._let_next(key)
+            if not future.done():
+                if isinstance(result, Exception):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+            elif not isinstance(result, Exception):
+                self._drop(item, result)
+        if self._ready:
             self._start()
+
+    def _drop(self, item: I, result: R) -> None:
+        if self._on_dropped is not None:
+            self._on_dropped(item, result)

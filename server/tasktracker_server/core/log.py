@@ -21,6 +21,11 @@ class Append:
     """The number the caller gave the first of them."""
     attempt: int | None
     worker_id: str | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the entries."""
+        return sum(map(len, self.entries))
     final: bool = False
     """They come with the task's end: where there is no log yet, none is made for them (SEED)."""
 

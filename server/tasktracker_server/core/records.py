@@ -23,6 +23,11 @@ class Registration(Struct):
     own_id: bool = False
     """The caller chose the id."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the caller's values."""
+        return len(self.metadata or b"") + len(self.params or b"")
+
 
 class Registered(NamedTuple):
     """A task that was registered now."""
@@ -93,6 +98,11 @@ class End(Struct):
     retry_id: str | None = None
     retry_jitter: float | None = None
     """Factor of the backoff, 0.5 to 1.5."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the caller's values."""
+        return len(self.result or b"") + len(self.error or b"") + sum(map(len, self.own or ()))
 
 
 class EndOutcome(NamedTuple):

@@ -60,7 +60,7 @@ class Finishing:
         self._claims = claims
         self._announcer = announcer
         self._ends: Coalescer[End, EndOutcome | None] = Coalescer(
-            ending.end, key=lambda end: end.id, lane=lane
+            ending.end, key=lambda end: end.id, size=lambda end: end.size, lane=lane
         )
         self._cancelling: Coalescer[Cancel, CancelOutcome | None] = Coalescer(
             self._cancel, key=lambda cancel: cancel.id, lane=lane

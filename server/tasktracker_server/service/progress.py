@@ -42,7 +42,9 @@ class Progress:
         self._live = live
         self._ending = ending
         self._renewals = renewals
-        self._appending: Coalescer[Append, Appended] = Coalescer(self._append, lane=lane)
+        self._appending: Coalescer[Append, Appended] = Coalescer(
+            self._append, size=lambda one: one.size, lane=lane
+        )
 
     async def report(
         self, task_id: str, entries: Sequence[GivenEntry], worker_id: str | None, attempt: int | None

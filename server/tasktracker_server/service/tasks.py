@@ -62,7 +62,7 @@ class Tasks:
         self._ending = ending
         self._announcer = announcer
         self._registering: Coalescer[Registration, Registered | Existing] = Coalescer(
-            store.register, key=lambda task: task.id, lane=lane
+            store.register, key=lambda task: task.id, size=lambda task: task.size, lane=lane
         )
         self._starting: Coalescer[Start, StartOutcome | None] = Coalescer(
             self._start, key=lambda start: start.id, lane=lane

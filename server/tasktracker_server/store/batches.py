@@ -27,6 +27,8 @@ Row = tuple[Any, ...]
 
 _encode = msgspec.json.Encoder().encode
 _BUSY_TRIES = 8
+_STATEMENT_BYTES = 8 * 1024 * 1024
+"""Of a statement for several tasks: ends carry histories of up to a megabyte each."""
 _DATA_ERRORS = (psycopg.DataError, errors.IntegrityError, errors.ProgramLimitExceeded)
 
 
@@ -64,7 +66,10 @@ async def decide(database: Database, name: str, items: Sequence[I]) -> dict[str,
 
 
 async def _run(database: Database, name: str, items: Sequence[I]) -> dict[str, Row | TrackerError]:
-    params = {"items": items_json(items), "ids": [item.id for item in items]}
+    encoded = _encode(items)
+    if len(encoded) > _STATEMENT_BYTES and len(items) > 1:
+        return await _run_halves(database, name, items)
+    params = {"items": encoded.decode(), "ids": [item.id for item in items]}
     try:
         return {row[0]: row for row in await database.fetch(name, params)}
     except ConnectionLost:
@@ -73,8 +78,12 @@ async def _run(database: Database, name: str, items: Sequence[I]) -> dict[str, R
         if len(items) == 1:
             log.exception("%s cannot be stored", items[0].id, extra={"action": "unstorable"})
             return {items[0].id: _unstorable(error)}
-        middle = len(items) // 2
-        return {**await _run(database, name, items[:middle]), **await _run(database, name, items[middle:])}
+        return await _run_halves(database, name, items)
+
+
+async def _run_halves(database: Database, name: str, items: Sequence[I]) -> dict[str, Row | TrackerError]:
+    middle = len(items) // 2
+    return await _run(database, name, items[:middle]) | await _run(database, name, items[middle:])
 
 
 def _unstorable(error: psycopg.Error) -> TrackerError:
