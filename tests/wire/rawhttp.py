@@ -52,6 +52,10 @@ class Connection:
     def close(self) -> None:
         self._socket.close()
 
+    def shut(self) -> None:
+        """Say that nothing more will be sent."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def send(self, data: bytes) -> None:
         """Send as much as the peer takes: it may answer and close before it has read everything."""
         self._socket.settimeout(DEADLINE)

@@ -72,7 +72,17 @@ class Coalescer(Generic[I, R]):
         if self._free and not self._scheduled:
             self._scheduled = True
             loop.call_soon(self._start)
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            # Cancelled in the moment between the result and its taking: nobody else knows of it.
+            if not future.cancelled() and future.exception() is None:
+                self._drop(item, future.result())
+            raise
+
+    def _drop(self, item: I, result: R) -> None:
+        if self._on_dropped is not None:
+            self._on_dropped(item, result)
 
     def _start(self) -> None:
         self._scheduled = False
@@ -109,8 +119,8 @@ class Coalescer(Generic[I, R]):
             self._free += 1
         for (item, future), result in zip(batch, results, strict=True):
             if future.done():
-                if self._on_dropped is not None and not isinstance(result, Exception):
-                    self._on_dropped(item, result)
+                if not isinstance(result, Exception):
+                    self._drop(item, result)
             elif isinstance(result, Exception):
                 future.set_exception(result)
             else:
