@@ -7,20 +7,22 @@ lost: not while a look is under way, and not with a waiter who goes away.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 W = TypeVar("W", bound="Waiter")
 
 
 class Waiter:
     """Somebody who waits for up to ``slots`` tasks of any of these types."""
 
-    __slots__ = ("before", "is_looking", "meanwhile", "slots", "task_types")
+    __slots__ = ("before", "is_looking", "meanwhile", "name", "slots", "task_types")
 
     def __init__(self, task_types: tuple[str, ...], slots: int = 1) -> None:
         self.task_types = task_types
         self.slots = slots
+        self.name: Hashable | None = None
         self.is_looking = True
         self.before: Counter[str] = Counter()
         """Calls entrusted to it before its look began: tasks of each type."""
@@ -34,14 +36,18 @@ class Line(Generic[W]):
     def __init__(self) -> None:
         self._waiters: dict[W, None] = {}
         self._by_type: dict[str, dict[W, None]] = {}
+        self._by_name: dict[Hashable, dict[W, None]] = {}
         self.places = 0
         """The types of all waiters, counted for each."""
 
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def join(self, waiter: W) -> None:
+    def join(self, waiter: W, name: Hashable | None = None) -> None:
         """Stand at the end of the line; the waiter is about to look."""
+        waiter.name = name
+        if name is not None:
+            self._by_name.setdefault(name, {})[waiter] = None
         self._waiters[waiter] = None
         self.places += len(waiter.task_types)
         for task_type in waiter.task_types:
@@ -73,6 +79,13 @@ class Line(Generic[W]):
             count -= share
         return called, count
 
+    def call_named(self, name: Hashable) -> list[W]:
+        """Have those of this name look who rest: there is something for them."""
+        called = [waiter for waiter in self._by_name.get(name, ()) if not waiter.is_looking]
+        for waiter in called:
+            waiter.is_looking = True
+        return called
+
     def rest(self, waiter: W) -> bool:
         """The look found nothing: whether to rest now; else a call came meanwhile, and it looks again."""
         waiter.before, waiter.meanwhile = waiter.meanwhile, Counter()
@@ -84,10 +97,9 @@ class Line(Generic[W]):
         del self._waiters[waiter]
         self.places -= len(waiter.task_types)
         for task_type in waiter.task_types:
-            others = self._by_type[task_type]
-            del others[waiter]
-            if not others:
-                del self._by_type[task_type]
+            _remove(self._by_type, task_type, waiter)
+        if waiter.name is not None:
+            _remove(self._by_name, waiter.name, waiter)
         # Counters drop what is not positive when they are subtracted.
         return waiter.before + waiter.meanwhile - Counter(taken)
 
@@ -102,3 +114,9 @@ class Line(Generic[W]):
             for task_type in waiter.task_types:
                 wanted[task_type] += waiter.slots
         return wanted
+
+
+def _remove(places: dict[K, dict[W, None]], key: K, waiter: W) -> None:
+    del places[key][waiter]
+    if not places[key]:
+        del places[key]

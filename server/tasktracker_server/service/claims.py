@@ -1,7 +1,7 @@
 """Handing waiting tasks to workers, each to one."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -72,7 +72,8 @@ class Claims:
         """
         want = _Wanted(_types(wanted.task_types), wanted.worker_id, wanted.lease_seconds, wanted.claim_id)
         look = partial(self._claiming.submit, want)
-        found = await self._room.wait(want.task_types, 1, wanted.wait_seconds or 0, look)
+        name = None if want.claim_id is None else _identity(want)
+        found = await self._room.wait(want.task_types, 1, wanted.wait_seconds or 0, name, look)
         return found[0] if found else None
 
     async def claim_many(self, wanted: BulkClaim) -> ClaimedTasks:
@@ -84,7 +85,7 @@ class Claims:
         """
         want = _Wanted(_types(wanted.task_types), wanted.worker_id, wanted.lease_seconds, slots=wanted.limit)
         look = partial(self._claiming_many.submit, want)
-        found = await self._room.wait(want.task_types, want.slots, wanted.wait_seconds or 0, look)
+        found = await self._room.wait(want.task_types, want.slots, wanted.wait_seconds or 0, None, look)
         return ClaimedTasks([row_of(task) for task in found])
 
     async def give_back(self, tasks: Sequence[Task | TaskRow]) -> None:
@@ -165,6 +166,6 @@ def _claimer(n: int, want: _Wanted) -> Claimer:
     return Claimer(n, want.worker_id, want.lease_seconds, want.claim_id, want.slots)
 
 
-def _identity(want: _Wanted) -> object:
+def _identity(want: _Wanted) -> Hashable:
     """Claims with the same name are one claim: they must not share a batch."""
     return (want.worker_id, want.claim_id) if want.claim_id else id(want)

@@ -8,7 +8,7 @@ finds what was lost on the way: by a crash before the call, or with a call while
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -73,9 +73,12 @@ class WaitingRoom:
         task_types: tuple[str, ...],
         slots: int,
         seconds: float,
+        name: Hashable | None,
         look: Callable[[], Awaitable[list[Task]]],
     ) -> list[Task]:
         """What ``look`` finds, now or as soon as there is something; nothing when the time is over.
+
+        Claims of the same ``name`` find the same: what one of them finds calls the others.
 
         Raises:
             Overloaded: there is nothing now, and the room is full.
@@ -88,7 +91,7 @@ class WaitingRoom:
             raise Overloaded("Too many claims wait at this instance; claim without `waitSeconds`, or later.")
         deadline = asyncio.get_running_loop().time() + seconds
         waiter = _Parked(task_types, slots)
-        self._line.join(waiter)
+        self._line.join(waiter, name)
         found: list[Task] = []
         try:
             while not (found := await look()) and await self._rest(waiter, deadline):
@@ -101,6 +104,8 @@ class WaitingRoom:
             self._hand_on(self._line.leave(waiter))
             raise
         self._hand_on(self._line.leave(waiter, [task.task_type for task in found]))
+        if found and name is not None:
+            self._wake(self._line.call_named(name))
         return found
 
     async def _rest(self, waiter: _Parked, deadline: float) -> bool:
@@ -136,9 +141,12 @@ class WaitingRoom:
 
     def _call(self, task_type: str, count: int) -> int:
         called, left = self._line.call(task_type, count)
-        for waiter in called:
-            waiter.wake(True)
+        self._wake(called)
         return left
+
+    def _wake(self, waiters: Iterable[_Parked]) -> None:
+        for waiter in waiters:
+            waiter.wake(True)
 
     async def _tell(self) -> None:
         try:
