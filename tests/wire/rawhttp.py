@@ -124,6 +124,13 @@ class Connection:
         """Wait for the peer to close; anything it sends instead is an error."""
         return not self._buffer and not self._more(time.monotonic() + DEADLINE)
 
+    def is_silent(self) -> bool:
+        """Whether nothing has come up to now."""
+        self._socket.setblocking(False)
+        with suppress(BlockingIOError):
+            self._buffer += self._socket.recv(65536)
+        return not self._buffer
+
     def _next_chunk(self, deadline: float) -> bool:
         if not self._chunked:
             return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +10,10 @@ import httpx
 import pytest
 
 from .driver import TASKS, Driver, Json, unique
+from .parking import SOON, BulkClaim, Claim, parked
 from .rawhttp import Connection
 from .shapes import ROW_FIELDS, assert_error, assert_json, instant
 from .waiting import at_once, eventually
-
-SOON = 1.5
-"""Seconds: far above what a wake takes, below what the safety look takes when a wake is missed."""
-PARKING = 0.15
 
 
 def bulk_claim(driver: Driver, *task_types: str, worker: str, **fields: Any) -> httpx.Response:
@@ -147,25 +143,17 @@ def test_each_task_goes_to_one_of_many_who_claim_at_once(driver: Driver, task_ty
     assert sorted(task_id for got in taken for task_id in got) == sorted(registered)
 
 
-class Waiting:
-    """A bulk claim that waits, on a connection of its own."""
-
-    def __init__(self, connection: Connection, task_type: str, **fields: Any) -> None:
-        self.connection = connection
-        body = {"taskTypes": [task_type], "workerId": unique("worker"), "limit": 5, "waitSeconds": 8}
-        connection.request("POST", f"{TASKS}/bulk/claim", json.dumps(body | fields).encode())
-
-    def tasks(self) -> list[Json]:
-        tasks: list[Json] = assert_json(self.connection.answer("POST"), 200)["tasks"]
-        return tasks
+def waiting_on(connection: Connection, task_type: str, **fields: Any) -> BulkClaim:
+    """A bulk claim for five that waits."""
+    return BulkClaim(connection, unique("worker"), task_type, **{"limit": 5, **fields})
 
 
 def test_it_waits_for_the_first_and_not_for_more(
     driver: Driver, task_type: str, wire_urls: list[str]
 ) -> None:
     with Connection(wire_urls[-1]) as connection:
-        waiting = Waiting(connection, task_type)
-        time.sleep(PARKING)
+        waiting = waiting_on(connection, task_type)
+        parked()
         registered = time.monotonic()
         task_id = driver.new(task_type)
 
@@ -177,15 +165,15 @@ def test_one_that_waited_in_vain_is_answered_an_empty_list(task_type: str, wire_
     with Connection(wire_urls[-1]) as connection:
         began = time.monotonic()
 
-        assert Waiting(connection, task_type, waitSeconds=1).tasks() == []
+        assert waiting_on(connection, task_type, waitSeconds=1).tasks() == []
         assert 0.95 < time.monotonic() - began < 3
 
 
 def test_many_that_come_at_once_wake_no_more_than_they_are_enough_for(
     driver: Driver, task_type: str, raw: Callable[[], Connection]
 ) -> None:
-    waiting = [Waiting(raw(), task_type, waitSeconds=2) for _ in range(3)]
-    time.sleep(PARKING)
+    waiting = [waiting_on(raw(), task_type, waitSeconds=2) for _ in range(3)]
+    parked()
     registered = new_many(driver, task_type, 10)
 
     got = [each.tasks() for each in waiting]
@@ -198,8 +186,8 @@ def test_many_that_come_at_once_wake_no_more_than_they_are_enough_for(
 def test_what_was_claimed_for_somebody_just_gone_is_claimable_again_within_a_second(
     driver: Driver, task_type: str, worker: str, raw: Callable[[], Connection], turn: int
 ) -> None:
-    gone = Waiting(raw(), task_type)
-    time.sleep(PARKING)
+    gone = waiting_on(raw(), task_type)
+    parked()
     gone.connection.close()
     time.sleep(turn * 0.0005)
     registered = new_many(driver, task_type, 20)
@@ -218,14 +206,13 @@ def test_single_and_bulk_claims_wait_in_one_line(
     driver: Driver, task_type: str, wire_urls: list[str]
 ) -> None:
     with Connection(wire_urls[-1]) as first, Connection(wire_urls[-1]) as second:
-        waiting = Waiting(first, task_type, limit=2)
-        body = {"taskTypes": [task_type], "workerId": unique("worker"), "waitSeconds": 8}
-        second.request("POST", f"{TASKS}/claim", json.dumps(body).encode())
-        time.sleep(PARKING)
+        waiting = waiting_on(first, task_type, limit=2)
+        single = Claim(second, unique("worker"), task_type)
+        parked()
         registered = set(new_many(driver, task_type, 3))
 
         in_bulk = ids(waiting.tasks())
-        alone = second.answer("POST").json()["id"]
+        alone = single.task()["id"]
 
     assert {*in_bulk, alone} <= registered
     assert alone not in in_bulk

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,65 +10,33 @@ from typing import Any
 
 import pytest
 
-from .driver import TASKS, Driver, Held, Json, unique
+from .driver import Driver, Held, unique
+from .parking import SOON, Claim, parked
 from .rawhttp import Connection
-from .shapes import TASK_FIELDS, assert_error, assert_json, instant
+from .shapes import TASK_FIELDS, assert_error, instant
 from .waiting import eventually
 
-SOON = 1.5
-"""Seconds: far above what a wake takes, below what the safety look takes when a wake is missed."""
-PARKING = 0.15
-"""Seconds after which a claim that was sent waits."""
-
-
-class Waiting:
-    """A claim that waits on a connection of its own."""
-
-    def __init__(self, connection: Connection, worker: str, *task_types: str, **fields: Any) -> None:
-        self.worker = worker
-        self.connection = connection
-        body = {"taskTypes": task_types, "workerId": worker, "waitSeconds": 8, **fields}
-        self._sent = time.monotonic()
-        connection.request("POST", f"{TASKS}/claim", json.dumps(body).encode())
-
-    def answer(self) -> Json | None:
-        """What it got: a task or None."""
-        task: Json | None = assert_json(self.connection.answer("POST"), 200)
-        self.seconds = time.monotonic() - self._sent
-        return task
-
-    def task(self) -> Json:
-        task = self.answer()
-        assert task is not None, f"null after {self.seconds:.1f} s"
-        return task
-
-
-Claim = Callable[..., Waiting]
+Begin = Callable[..., Claim]
 
 
 @pytest.fixture
-def claim(wire_urls: list[str], worker: str) -> Iterator[Claim]:
+def claim(wire_urls: list[str], worker: str) -> Iterator[Begin]:
     """Begins a claim that waits; where there are two instances, at the one that is not written to."""
     with ExitStack() as opened:
 
-        def begin(*task_types: str, at: int = -1, worker: str = worker, **fields: Any) -> Waiting:
+        def begin(*task_types: str, at: int = -1, worker: str = worker, **fields: Any) -> Claim:
             connection = opened.enter_context(Connection(wire_urls[at]))
-            return Waiting(connection, worker, *task_types, **fields)
+            return Claim(connection, worker, *task_types, **fields)
 
         yield begin
 
 
-def parked(*claims: Waiting) -> None:
-    """Give the service the time to let them wait."""
-    time.sleep(PARKING)
-
-
 @pytest.mark.parametrize("at", [0, -1])
 def test_a_waiting_claim_is_answered_when_a_task_is_registered(
-    driver: Driver, task_type: str, claim: Claim, at: int
+    driver: Driver, task_type: str, claim: Begin, at: int
 ) -> None:
     waiting = claim(task_type, at=at)
-    parked(waiting)
+    parked()
     registered = time.monotonic()
     task_id = driver.new(task_type, params={"src": "a.mov"})
 
@@ -81,25 +48,25 @@ def test_a_waiting_claim_is_answered_when_a_task_is_registered(
     assert (task["status"], task["workerId"], task["attempt"]) == ("in_progress", waiting.worker, 1)
 
 
-def test_a_claim_waits_for_several_types_at_once(driver: Driver, task_type: str, claim: Claim) -> None:
+def test_a_claim_waits_for_several_types_at_once(driver: Driver, task_type: str, claim: Begin) -> None:
     types = [unique("type"), task_type, unique("type")]
     for kind in types:
         waiting = claim(*types)
-        parked(waiting)
+        parked()
         task_id = driver.new(kind)
 
         assert waiting.task()["id"] == task_id
         assert waiting.seconds < SOON
 
 
-def test_a_task_of_another_type_wakes_nobody(driver: Driver, task_type: str, claim: Claim) -> None:
+def test_a_task_of_another_type_wakes_nobody(driver: Driver, task_type: str, claim: Begin) -> None:
     waiting = claim(task_type, waitSeconds=1)
     driver.new(unique("other"))
 
     assert waiting.answer() is None
 
 
-def test_what_is_there_is_answered_at_once(driver: Driver, task_type: str, claim: Claim) -> None:
+def test_what_is_there_is_answered_at_once(driver: Driver, task_type: str, claim: Begin) -> None:
     task_id = driver.new(task_type)
     waiting = claim(task_type)
 
@@ -107,14 +74,14 @@ def test_what_is_there_is_answered_at_once(driver: Driver, task_type: str, claim
     assert waiting.seconds < SOON
 
 
-def test_a_claim_that_waited_in_vain_is_answered_null(task_type: str, claim: Claim) -> None:
+def test_a_claim_that_waited_in_vain_is_answered_null(task_type: str, claim: Begin) -> None:
     waiting = claim(task_type, waitSeconds=1)
 
     assert waiting.answer() is None
     assert 0.95 < waiting.seconds < 3
 
 
-def test_zero_is_not_waiting(task_type: str, claim: Claim) -> None:
+def test_zero_is_not_waiting(task_type: str, claim: Begin) -> None:
     waiting = claim(task_type, waitSeconds=0)
 
     assert waiting.answer() is None
@@ -131,9 +98,9 @@ def test_wait_seconds_is_a_whole_number_up_to_60(
     assert "$.waitSeconds" in answer.json()["message"]
 
 
-def test_a_release_wakes_a_waiting_claim(held: Held, task_type: str, claim: Claim) -> None:
+def test_a_release_wakes_a_waiting_claim(held: Held, task_type: str, claim: Begin) -> None:
     waiting = claim(task_type)
-    parked(waiting)
+    parked()
     held.append(2)
     held.release()
 
@@ -144,10 +111,10 @@ def test_a_release_wakes_a_waiting_claim(held: Held, task_type: str, claim: Clai
     assert len(task["progressHistory"]) == 2
 
 
-def test_a_retry_wakes_a_waiting_claim(held: Held, task_type: str, claim: Claim) -> None:
+def test_a_retry_wakes_a_waiting_claim(held: Held, task_type: str, claim: Begin) -> None:
     held.fail()
     waiting = claim(task_type)
-    parked(waiting)
+    parked()
     new_id = held.driver.retry(held.task_id).json()["newTaskId"]
 
     assert waiting.task()["id"] == new_id
@@ -155,7 +122,7 @@ def test_a_retry_wakes_a_waiting_claim(held: Held, task_type: str, claim: Claim)
 
 
 def test_a_task_whose_run_at_comes_wakes_a_waiting_claim(
-    driver: Driver, task_type: str, claim: Claim
+    driver: Driver, task_type: str, claim: Begin
 ) -> None:
     now = instant(driver.task(driver.new(unique()))["createdAt"])
     run_at = now + timedelta(seconds=1)
@@ -169,7 +136,7 @@ def test_a_task_whose_run_at_comes_wakes_a_waiting_claim(
 
 
 @pytest.mark.slow
-def test_a_lapse_wakes_a_waiting_claim(driver: Driver, task_type: str, worker: str, claim: Claim) -> None:
+def test_a_lapse_wakes_a_waiting_claim(driver: Driver, task_type: str, worker: str, claim: Begin) -> None:
     task_id = driver.new(task_type)
     driver.claimed(task_type, worker=worker, leaseSeconds=5)
     waiting = claim(task_type, waitSeconds=9)
@@ -180,9 +147,9 @@ def test_a_lapse_wakes_a_waiting_claim(driver: Driver, task_type: str, worker: s
     assert 4.5 < waiting.seconds < 8
 
 
-def test_one_registration_is_answered_to_one_of_many(driver: Driver, task_type: str, claim: Claim) -> None:
+def test_one_registration_is_answered_to_one_of_many(driver: Driver, task_type: str, claim: Begin) -> None:
     waiting = [claim(task_type, worker=unique("worker"), at=n % 2 - 1, waitSeconds=2) for n in range(10)]
-    parked(*waiting)
+    parked()
     task_id = driver.new(task_type)
 
     got = [each.answer() for each in waiting]
@@ -192,10 +159,10 @@ def test_one_registration_is_answered_to_one_of_many(driver: Driver, task_type: 
 
 @pytest.mark.parametrize("bulk", [False, True])
 def test_as_many_are_woken_as_there_are_tasks(
-    driver: Driver, task_type: str, claim: Claim, bulk: bool
+    driver: Driver, task_type: str, claim: Begin, bulk: bool
 ) -> None:
     waiting = [claim(task_type, worker=unique("worker"), at=n % 2 - 1) for n in range(12)]
-    parked(*waiting)
+    parked()
     registered = time.monotonic()
     if bulk:
         ids = [one["taskId"] for one in driver.outcomes("register", [{"taskType": task_type}] * 12)]
@@ -211,11 +178,11 @@ def test_as_many_are_woken_as_there_are_tasks(
 
 
 def test_claims_for_other_types_do_not_hold_up_a_waiting_one(
-    driver: Driver, task_type: str, claim: Claim
+    driver: Driver, task_type: str, claim: Begin
 ) -> None:
     both = unique("type")
     first, second = claim(task_type), claim(task_type, both)
-    parked(first, second)
+    parked()
     for kind in (both, task_type):
         driver.new(kind)
 
@@ -224,10 +191,10 @@ def test_claims_for_other_types_do_not_hold_up_a_waiting_one(
     assert first.seconds < SOON
 
 
-def test_a_waiting_claim_with_a_claim_id_is_repeatable(driver: Driver, task_type: str, claim: Claim) -> None:
+def test_a_waiting_claim_with_a_claim_id_is_repeatable(driver: Driver, task_type: str, claim: Begin) -> None:
     name = unique("claim")
     waiting = claim(task_type, claimId=name)
-    parked(waiting)
+    parked()
     driver.new(task_type)
     task = waiting.task()
     again = claim(task_type, claimId=name)
@@ -236,12 +203,12 @@ def test_a_waiting_claim_with_a_claim_id_is_repeatable(driver: Driver, task_type
 
 
 def test_who_hung_up_while_waiting_gets_nothing_and_keeps_nothing_from_others(
-    driver: Driver, task_type: str, worker: str, claim: Claim
+    driver: Driver, task_type: str, worker: str, claim: Begin
 ) -> None:
     gone = [claim(task_type, worker=unique("gone"), at=n % 2 - 1) for n in range(6)]
-    parked(*gone)
+    parked()
     still_there = claim(task_type)
-    parked(still_there)
+    parked()
     for each in gone:
         each.connection.close()
     registered = time.monotonic()
@@ -253,10 +220,10 @@ def test_who_hung_up_while_waiting_gets_nothing_and_keeps_nothing_from_others(
 
 @pytest.mark.parametrize("turn", range(8))
 def test_a_task_claimed_for_somebody_just_gone_is_claimable_again_within_a_second(
-    driver: Driver, task_type: str, worker: str, claim: Claim, turn: int
+    driver: Driver, task_type: str, worker: str, claim: Begin, turn: int
 ) -> None:
     gone = claim(task_type, worker=unique("gone"))
-    parked(gone)
+    parked()
     gone.connection.close()
     time.sleep(turn * 0.0005)
     task_id = driver.new(task_type, maxRetries=1)
@@ -270,18 +237,18 @@ def test_a_task_claimed_for_somebody_just_gone_is_claimable_again_within_a_secon
 
 
 def test_a_caller_who_shuts_one_side_of_the_connection_counts_as_gone(
-    driver: Driver, task_type: str, worker: str, claim: Claim
+    driver: Driver, task_type: str, worker: str, claim: Begin
 ) -> None:
     gone = claim(task_type, worker=unique("gone"))
-    parked(gone)
+    parked()
     gone.connection.shut()
-    parked(gone)
+    parked()
     task_id = driver.new(task_type)
 
     assert driver.taken(task_type, worker=worker).task_id == task_id
 
 
-def test_the_connection_serves_on_after_a_claim_that_waited(task_type: str, claim: Claim) -> None:
+def test_the_connection_serves_on_after_a_claim_that_waited(task_type: str, claim: Begin) -> None:
     waiting = claim(task_type, waitSeconds=1)
     waiting.answer()
 
