@@ -176,10 +176,14 @@ class Service:
             raise AssertionError(f"the service did not get ready; it told:\n{logs}")
         self.url = self._ready_line()
 
+    def terminate(self) -> None:
+        """Ask it to end, as an operator would."""
+        self._running().send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """End it as an operator would; it has to end well and in time."""
         process, children = self._running(), self._children()
-        process.send_signal(signal.SIGTERM)
+        self.terminate()
         try:
             code = process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

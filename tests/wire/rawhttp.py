@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -50,6 +51,11 @@ class Connection:
         self.close()
 
     def close(self) -> None:
+        self._socket.close()
+
+    def reset(self) -> None:
+        """Close the connection without a goodbye."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
     def shut(self) -> None:
