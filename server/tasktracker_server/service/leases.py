@@ -119,7 +119,7 @@ class Leases:
     async def after_release(self, outcomes: Sequence[ReleaseOutcome]) -> None:
         """Tell the live logs and everybody who looks on of what was handed back."""
         self._room.became_claimable(
-            found.task_type
+            (found.id, found.task_type)
             for found in outcomes
             if found.ready and found.now is not None and found.now.status == "pending"
         )
@@ -133,7 +133,9 @@ class Leases:
         while more:
             lapses, more = await self._store.sweep_leases(_BATCH, grace=_GRACE_SECONDS, pause=_PAUSE_SECONDS)
             self._room.became_claimable(
-                lapse.task_type for lapse in lapses if lapse.ready and lapse.now.status == "pending"
+                (lapse.now.id, lapse.task_type)
+                for lapse in lapses
+                if lapse.ready and lapse.now.status == "pending"
             )
             await self._taken_back("lapsed", [(lapse.attempt, lapse.now) for lapse in lapses])
             if lapses:

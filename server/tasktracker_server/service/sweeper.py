@@ -67,10 +67,11 @@ class Sweeper:
 
     async def promote(self) -> None:
         """Put tasks whose ``runAt`` has come into the queue."""
-        due: Sequence[tuple[str, str]] = ()
-        while len(due := await self._store.promote(_BATCH)) == _BATCH:
-            self._room.became_claimable(task_type for _, task_type in due)
-        self._room.became_claimable(task_type for _, task_type in due)
+        more = True
+        while more:
+            due = await self._store.promote(_BATCH)
+            self._room.became_claimable(due)
+            more = len(due) == _BATCH
 
     async def pay_debts(self) -> None:
         """Close the live logs of tasks that ended while Redis was away."""

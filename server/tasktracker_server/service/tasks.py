@@ -100,7 +100,7 @@ class Tasks:
     async def _register(self, tasks: list[Registration]) -> Sequence[Registered | Existing | Exception]:
         made = await self._store.register(tasks)
         self._room.became_claimable(
-            task.task_type
+            (task.id, task.task_type)
             for task, outcome in zip(tasks, made, strict=True)
             if isinstance(outcome, Registered) and outcome.ready
         )
@@ -156,7 +156,7 @@ class Tasks:
             if isinstance(outcome, TrackerError):
                 raise outcome
             if outcome.new_id is not None:
-                self._room.became_claimable([outcome.task_type])
+                self._room.became_claimable([(outcome.new_id, outcome.task_type)])
                 return RetriedTask(outcome.new_id, outcome.root, "pending", outcome.retry_count or 0)
             _refuse_retry(outcome)
         raise Overloaded("Many retry this chain at once; try again in a moment.")

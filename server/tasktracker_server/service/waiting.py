@@ -8,7 +8,7 @@ finds what was lost on the way: by a crash before the call, or with a call while
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -17,22 +17,26 @@ from msgspec import Struct
 
 from tasktracker_schema.answers import Task
 from tasktracker_server.core.errors import Overloaded, TrackerError
-from tasktracker_server.core.waiting import Line, Waiter
+from tasktracker_server.core.waiting import Line, Named, Waiter, by_type
 from tasktracker_server.service.ports import ProgressLog, TaskStore
 
 CHECK_SECONDS: Final = 2.0
 """How often :meth:`WaitingRoom.check` is to be called."""
 _TYPES_EACH: Final = 10
 """A full room holds so many task types for each claim, on the average."""
+_UNTOLD_MAX: Final = 10_000
+"""Tasks that wait for being published; what is more is left to the checks."""
+_TASKS_CHECKED: Final = 1_000
+"""Tasks of one type that one check calls for at most."""
 _TYPES_CHECKED: Final = 10_000
 """Task types looked at in one check; where there are more, they take turns."""
 
 
 class _Call(Struct):
-    """What processes tell each other: how many tasks of each type became claimable."""
+    """What processes tell each other: the tasks, by type, that became claimable."""
 
     sender: str
-    ready: dict[str, int]
+    tasks: dict[str, list[str]]
 
 
 _read_call: Final = msgspec.json.Decoder(_Call).decode
@@ -64,7 +68,7 @@ class WaitingRoom:
         self._line: Line[_Parked] = Line()
         self._is_closed = False
         self._name = secrets.token_hex(8)
-        self._untold: Counter[str] = Counter()
+        self._untold: list[Named] = []
         self._telling: asyncio.Task[None] | None = None
         self._checked = 0
 
@@ -96,14 +100,14 @@ class WaitingRoom:
         try:
             while not (found := await look()) and await self._rest(waiter, deadline):
                 pass
-        except TrackerError:
-            # A store that is away would refuse the next waiter too: its call is left to the check.
+        except asyncio.CancelledError:
+            self.became_claimable(self._line.leave(waiter))
+            raise
+        except Exception:
+            # A store that is away would refuse the next waiter too: the call is left to the check.
             self._line.leave(waiter)
             raise
-        except asyncio.CancelledError:
-            self._hand_on(self._line.leave(waiter))
-            raise
-        self._hand_on(self._line.leave(waiter, [task.task_type for task in found]))
+        self.became_claimable(self._line.leave(waiter, {task.id for task in found}))
         if found and name is not None:
             self._wake(self._line.call_named(name))
         return found
@@ -125,22 +129,20 @@ class WaitingRoom:
     def _is_full(self) -> bool:
         return len(self._line) >= self.limit or self._line.places >= self.limit * _TYPES_EACH
 
-    def became_claimable(self, task_types: Iterable[str]) -> None:
-        """Tasks of these types (one for each time a type is named) can be claimed: call who waits for them.
+    def became_claimable(self, tasks: Iterable[Named]) -> None:
+        """These tasks can be claimed: call who waits for them.
 
-        To be told after the commit. What nobody here takes on is published, together and in the background.
+        To be told after the commit. What nobody here is called for is published, in the background.
         """
-        self._hand_on(Counter(task_types))
-
-    def _hand_on(self, ready: Counter[str]) -> None:
-        for task_type, count in ready.items():
-            if left := self._call(task_type, count):
-                self._untold[task_type] += left
+        for task_type, task_ids in by_type(tasks).items():
+            left = self._call(task_type, task_ids)
+            if len(self._untold) < _UNTOLD_MAX:
+                self._untold += [(task_id, task_type) for task_id in left]
         if self._untold and self._telling is None:
             self._telling = asyncio.create_task(self._tell(), name="waiting-room-tell")
 
-    def _call(self, task_type: str, count: int) -> int:
-        called, left = self._line.call(task_type, count)
+    def _call(self, task_type: str, task_ids: Sequence[str]) -> Sequence[str]:
+        called, left = self._line.call(task_type, task_ids)
         self._wake(called)
         return left
 
@@ -151,9 +153,9 @@ class WaitingRoom:
     async def _tell(self) -> None:
         try:
             while self._untold:
-                call, self._untold = _Call(self._name, self._untold), Counter()
+                tasks, self._untold = self._untold, []
                 with suppress(TrackerError):
-                    await self._live.wake(msgspec.json.encode(call))
+                    await self._live.wake(msgspec.json.encode(_Call(self._name, by_type(tasks))))
         finally:
             self._telling = None
 
@@ -164,8 +166,8 @@ class WaitingRoom:
         except msgspec.DecodeError:
             return  # Not one of ours.
         if call.sender != self._name:
-            for task_type, count in call.ready.items():
-                self._call(task_type, count)
+            for task_type, task_ids in call.tasks.items():
+                self._call(task_type, task_ids)
 
     async def check(self) -> None:
         """Look for tasks that nobody called for: one statement for all who wait, none if nobody does.
@@ -173,20 +175,18 @@ class WaitingRoom:
         Raises:
             Unavailable
         """
-        wanted = self._line.wanted()
-        if not wanted:
-            return
-        for task_type, count in await self._store.claimable(self._turn(wanted)):
-            self._call(task_type, count)
+        if wanted := self._line.wanted():
+            there = await self._store.claimable(self._turn(wanted))
+            for task_type, task_ids in by_type(there).items():
+                self._call(task_type, task_ids)
 
     def _turn(self, wanted: Counter[str]) -> dict[str, int]:
-        if len(wanted) <= _TYPES_CHECKED:
-            return wanted
         task_types = list(wanted)
-        start = self._checked % len(task_types)
-        self._checked = start + _TYPES_CHECKED
-        turn = (task_types[start:] + task_types[:start])[:_TYPES_CHECKED]
-        return {task_type: wanted[task_type] for task_type in turn}
+        if len(task_types) > _TYPES_CHECKED:
+            start = self._checked % len(task_types)
+            self._checked = start + _TYPES_CHECKED
+            task_types = (task_types[start:] + task_types[:start])[:_TYPES_CHECKED]
+        return {task_type: min(wanted[task_type], _TASKS_CHECKED) for task_type in task_types}
 
     def close(self) -> None:
         """Let all go who wait, and nobody wait from now on."""

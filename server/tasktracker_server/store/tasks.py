@@ -86,8 +86,8 @@ class TaskStore:
         rows.sort(key=itemgetter(2))
         return [Claimed(row[1], row[0], TaskRecord(*row[3:])) for row in rows]
 
-    async def claimable(self, wanted: Mapping[str, int]) -> list[tuple[str, int]]:
-        """Which of these types have tasks to claim, and how many, up to as many as are wanted."""
+    async def claimable(self, wanted: Mapping[str, int]) -> list[tuple[str, str]]:
+        """Ids and types of the first tasks to claim of these types, up to as many as are wanted of each."""
         params = {"task_types": list(wanted), "counts": list(wanted.values())}
         return [(row[0], row[1]) for row in await self._database.fetch("claimable", params)]
 
