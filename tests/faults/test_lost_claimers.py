@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from typing import Any
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from services import Service
+from services import Service, wait_for
 from wire.driver import Driver, unique
 from wire.parking import BulkClaim, Claim, parked
 from wire.rawhttp import Connection
@@ -48,6 +49,22 @@ def got(claim: Claim) -> Any:
     return answer["tasks"][0] if isinstance(claim, BulkClaim) else answer
 
 
+def hang_up(service: Service, connection: Connection, how: Callable[[Connection], None]) -> None:
+    """Returns once the kernel has told it to the service's socket, whether or not the service has looked."""
+    port = connection.port
+    how(connection)
+    process = psutil.Process(service.pid)
+    assert wait_for(
+        lambda: (
+            not any(
+                each.raddr and each.raddr.port == port and each.status == psutil.CONN_ESTABLISHED
+                for each in process.net_connections("tcp")
+            )
+        ),
+        5,
+    )
+
+
 @pytest.mark.parametrize("bulk", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 def test_who_hangs_up_in_the_moment_of_the_wake_keeps_no_task_from_the_next(
@@ -62,9 +79,8 @@ def test_who_hangs_up_in_the_moment_of_the_wake_keeps_no_task_from_the_next(
             time.sleep(0.002)
         parked()
         for gone in claims[::2]:
-            chance.choice(HANG_UPS)(gone.connection)
-            time.sleep(chance.choice([0, 0, 0.0005]))
-            driver.new(task_type, maxRetries=1)
+            hang_up(service, gone.connection, chance.choice(HANG_UPS))
+            driver.new(task_type)
         last = time.monotonic()
         tasks = [got(claim) for claim in claims[1::2]]
 
@@ -83,10 +99,54 @@ def test_callers_who_all_vanish_leave_every_task_to_who_comes_later(
         parked()
         for claim in claims:
             claim.connection.reset()
+        time.sleep(0.02)
         driver.outcomes("register", [{"taskType": task_type}] * PAIRS)
     time.sleep(1)
 
     assert holders(database_url, task_type) == {None: PAIRS}
+
+
+@pytest.fixture
+def slow_claims(database_url: str) -> Iterator[None]:
+    """Each task takes 0.4 s to be claimed, so that anything can happen meanwhile."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "create function dawdle() returns trigger language plpgsql as"
+            " $$ begin perform pg_sleep(0.4); return new; end $$"
+        )
+        connection.execute(
+            "create trigger dawdle before update on tracker_tasks for each row"
+            " when (old.status = 'pending' and new.status = 'in_progress') execute function dawdle()"
+        )
+        yield
+        connection.execute("drop trigger dawdle on tracker_tasks")
+        connection.execute("drop function dawdle")
+
+
+@pytest.mark.usefixtures("slow_claims")
+@pytest.mark.parametrize("how", HANG_UPS)
+@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_is_claimed_while_its_caller_hangs_up_is_claimable_again_within_a_second(
+    service: Service, driver: Driver, bulk: bool, waits: bool, how: Callable[[Connection], None]
+) -> None:
+    task_type = unique("type")
+    with ExitStack() as opened:
+        if not waits:
+            task_id = driver.new(task_type, maxRetries=1)
+        gone = wait_on(service.url, opened, bulk, "gone", task_type)
+        parked()
+        if waits:
+            task_id = driver.new(task_type, maxRetries=1)
+            time.sleep(0.1)
+        how(gone.connection)
+        next_one = wait_on(service.url, opened, False, "next", task_type)
+        task = next_one.task()
+
+        assert (task["id"], task["attempt"]) == (task_id, 2)
+        assert next_one.seconds < 0.4 + 1 + 0.4
+    failed = driver.fail(task_id, workerId="next", attempt=2).json()
+    assert failed["newTaskId"] is not None, "the lost claim is not held against it"
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -50,6 +50,12 @@ class Connection:
     ) -> None:
         self.close()
 
+    @property
+    def port(self) -> int:
+        """Our own."""
+        port: int = self._socket.getsockname()[1]
+        return port
+
     def close(self) -> None:
         self._socket.close()
 
