@@ -137,6 +137,7 @@ class Service:
             **(env or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_ending = False
         self._told: Path | None = None
         self.url = ""
         """Where it listens; the same again after ``start`` only with a ``port``."""
@@ -177,8 +178,10 @@ class Service:
         self.url = self._ready_line()
 
     def terminate(self) -> None:
-        """Ask it to end, as an operator would."""
-        self._running().send_signal(signal.SIGTERM)
+        """Ask it to end, as an operator would: once, for a second time would be an order."""
+        if not self._is_ending:
+            self._is_ending = True
+            self._running().send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
         """End it as an operator would; it has to end well and in time."""
@@ -236,6 +239,7 @@ class Service:
         process.wait(STOP_SECONDS)
         psutil.wait_procs(children, timeout=STOP_SECONDS)
         self._process = None
+        self._is_ending = False
         if self._told is not None:
             self._told.unlink(missing_ok=True)
             self._told = None
