@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         answer = self._buffer + data if self._buffer else data
         end = answer.find(HEADER_END)
-        if end < 0 or len(answer) < end + len(HEADER_END) + _length(answer, end):
+        if end < 0 or len(answer) < end + len(HEADER_END) + body_length(answer, end):
             self._buffer = answer
             return
         self._buffer = b""
@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
             self._window.over.set()
 
 
-def _length(answer: bytes, end: int) -> int:
+def body_length(answer: bytes, end: int) -> int:
     head = answer[:end].lower()
     at = head.find(LENGTH)
     if at < 0:

@@ -137,6 +137,7 @@ class Service:
             **(env or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_ending = False
         self._told: Path | None = None
         self.url = ""
         """Where it listens; the same again after ``start`` only with a ``port``."""
@@ -176,10 +177,16 @@ class Service:
             raise AssertionError(f"the service did not get ready; it told:\n{logs}")
         self.url = self._ready_line()
 
+    def terminate(self) -> None:
+        """Ask it to end, as an operator would: once, for a second time would be an order."""
+        if not self._is_ending:
+            self._is_ending = True
+            self._running().send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """End it as an operator would; it has to end well and in time."""
         process, children = self._running(), self._children()
-        process.send_signal(signal.SIGTERM)
+        self.terminate()
         try:
             code = process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -232,6 +239,7 @@ class Service:
         process.wait(STOP_SECONDS)
         psutil.wait_procs(children, timeout=STOP_SECONDS)
         self._process = None
+        self._is_ending = False
         if self._told is not None:
             self._told.unlink(missing_ok=True)
             self._told = None

@@ -51,8 +51,9 @@ OPERATIONS: Final[dict[str, str]] = {
     "processTimeouts": "Ends the tasks whose time is up. This happens by itself; calling it is never needed.",
     "claim": (
         "The next task in the hands of this worker: the highest priority first, then the oldest. With"
-        " `waitSeconds` the call waits for one. Where there is none the answer is the JSON text `null`."
-        " A repeat with the same `claimId` gets the same task again."
+        " `waitSeconds` the call waits and is answered as soon as there is one, on whichever instance. Where"
+        " there is none the answer is the JSON text `null`. A repeat with the same `claimId` gets the"
+        " same task again. Who hangs up before the answer gets nothing: the task is claimable again at once."
     ),
     "release": (
         "Puts the task back to its old place in the queue. History and attempt stay; another worker goes on."
@@ -69,6 +70,11 @@ OPERATIONS: Final[dict[str, str]] = {
         " wins. A repeat is answered as the first time."
     ),
     "bulkRegister": "Each element as the body of the single call. A bad one spoils only itself.",
+    "bulkClaim": (
+        "Up to `limit` tasks in the hands of this worker, the highest priority first, then the oldest. With"
+        " `waitSeconds` the call waits for the first, never for more. An answer that is lost is found again"
+        " by the lease only: claim with `leaseSeconds`."
+    ),
     "bulkProgress": f"{_EACH} Several for one task are appended in their order.",
     "bulkComplete": _EACH,
     "bulkFail": _EACH,
@@ -111,6 +117,7 @@ FIELDS: Final[dict[str, str]] = {
     "items": "1 to 1,000",
     "tasks": "1 to 1,000",
     "leaseSeconds": "The task goes back to the queue when nothing is heard of its worker for so long",
+    "limit": "At most so many",
     "waitSeconds": "How long the call may wait for a task",
     "retry": "Whether a new task may take its place",
     "progress": "One entry, or an array of them",
@@ -196,6 +203,13 @@ BODIES: Final[dict[str, Any]] = {
     "heartbeat": {**_HELD, "leaseSeconds": 60},
     "cancel": {"reason": "the user closed the page"},
     "bulkRegister": {"tasks": [{"taskType": "video.encode", "taskId": "enc-1"}]},
+    "bulkClaim": {
+        "taskTypes": ["video.encode"],
+        "workerId": "w1",
+        "limit": 100,
+        "waitSeconds": 30,
+        "leaseSeconds": 60,
+    },
     "bulkProgress": {"items": [{"taskId": "enc-1", **_HELD, "progress": {"percent": 42}}]},
     "bulkComplete": {"items": [{"taskId": "enc-1", **_HELD, "result": {"dst": "a.mp4"}}]},
     "bulkFail": {"items": [{"taskId": "enc-1", **_HELD, "error": {"message": "no such codec"}}]},
@@ -235,6 +249,7 @@ ANSWERS: Final[dict[str, Any]] = {
         "cancelRequested": False,
     },
     "cancel": {"taskId": "enc-1", "status": "in_progress", "updatedAt": _AT, "cancelRequested": True},
+    "bulkClaim": {"tasks": [{name: value for name, value in _TASK.items() if name != "progressHistory"}]},
     "bulkComplete": {
         "results": [{"statusCode": 200, "taskId": "enc-1", "status": "completed", "updatedAt": _AT}],
         "failedCount": 0,

@@ -313,6 +313,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     HEARTBEAT,
     CANCEL,
     BULK_REGISTER,
+    BULK_CLAIM,
     BULK_PROGRESS,
     BULK_COMPLETE,
     BULK_FAIL,

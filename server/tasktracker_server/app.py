@@ -25,10 +25,12 @@ from tasktracker_server.service.health import Health
 from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.progress import Progress
 from tasktracker_server.service.renewing import Renewals
+from tasktracker_server.service.returning import Returns
 from tasktracker_server.service.service import Service, Verbs
 from tasktracker_server.service.sweeper import Sweeper
 from tasktracker_server.service.tasks import Tasks
 from tasktracker_server.service.tracking import Tracking
+from tasktracker_server.service.waiting import CHECK_SECONDS, WaitingRoom
 from tasktracker_server.settings import Settings
 from tasktracker_server.store.database import Database
 from tasktracker_server.store.histories import HistoryStore
@@ -54,6 +56,7 @@ async def serve(
         on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         await stop.wait()
         log.info("draining", extra={"action": "draining", "in_flight": server.in_flight})
+        service.room.close()
         await server.drain(settings.shutdown_seconds)
 
 
@@ -88,9 +91,11 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         ending = Ending(stores.tasks, stores.histories, stores.live)
         renewals = Renewals(stores.tasks, stores.live, ending)
         announcer = Announcer(stores.live)
-        tasks = Tasks(stores.tasks, stores.live, ending, announcer)
-        leases = Leases(stores.tasks, stores.live, ending, announcer)
-        claims = Claims(stores.tasks, stores.live, tasks, leases, announcer)
+        room = WaitingRoom(stores.tasks, stores.live, limit=settings.waiting_claims_limit)
+        tasks = Tasks(stores.tasks, stores.live, ending, announcer, room)
+        leases = Leases(stores.tasks, stores.live, ending, announcer, room)
+        returns = Returns(stores.tasks, leases)
+        claims = Claims(stores.tasks, stores.live, tasks, announcer, room, returns)
 
         def verbs(tasks: Tasks, leases: Leases, lane: Lane) -> Verbs:
             progress = Progress(stores.histories, stores.live, ending, renewals, lane=lane)
@@ -99,8 +104,8 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
 
         single = verbs(tasks, leases, SINGLE)
         bulk = verbs(
-            Tasks(stores.tasks, stores.live, ending, announcer, lane=BULK),
-            Leases(stores.tasks, stores.live, ending, announcer, lane=BULK),
+            Tasks(stores.tasks, stores.live, ending, announcer, room, lane=BULK),
+            Leases(stores.tasks, stores.live, ending, announcer, room, lane=BULK),
             BULK,
         )
         tracking = Tracking(
@@ -116,20 +121,22 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
             stores.histories,
             stores.live,
             ending,
+            room,
             sweep_seconds=settings.sweep_seconds,
             also=(
                 (single.finishing.sweep_timeouts, settings.sweep_seconds),
                 (leases.sweep, settings.sweep_seconds),
                 (renewals.flush, _RENEWAL_SECONDS),
+                (room.check, CHECK_SECONDS),
             ),
         )
-        for part in (renewals, ending, stores.bus, sweeper):
+        for part in (renewals, ending, stores.bus, room, returns, sweeper):
             stack.push_async_callback(part.aclose)
-        stores.bus.start(tracking.look_again)
+        stores.bus.start(on_restored=tracking.look_again, on_wake=room.hear)
         sweeper.start()
         checking = asyncio.create_task(tracking.check_forever(), name="tracking-check")
         stack.callback(checking.cancel)
-        yield Service(single, bulk, claims, tracking, stores.health)
+        yield Service(single, bulk, claims, room, tracking, stores.health)
 
 
 async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:

@@ -104,6 +104,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Say("Seconds of silence after which a stream shows a sign of life.", 1, limits.HEARTBEAT_SECONDS_MAX),
     ] = limits.HEARTBEAT_SECONDS_DEFAULT
+    waiting_claims_limit: Annotated[
+        int,
+        Say(
+            "Most claims that wait at once, per process; who comes later gets what is there, or 503.",
+            0,
+            1_000_000,
+        ),
+    ] = 10_000
     shutdown_seconds: Annotated[float, Say("Seconds for what is under way at a shutdown.", 0, 3_600)] = 10.0
     sweep_seconds: Annotated[float, Say("Seconds between looks for what is overdue or due.", 0.05, 60)] = 0.5
     statement_timeout_seconds: Annotated[float, Say("Seconds PostgreSQL gets for a statement.", 0.1, 600)] = (

@@ -11,6 +11,7 @@ from tasktracker_server.store.migrate import available, migrate, pending
 from tasktracker_server.store.queries import names, query
 
 GIVEN = {"items": "[]", "ids": [], "limit": 1, "task_type": "a", "task_types": ["a"], "entries": 1}
+GIVEN |= {"counts": [1]}
 GIVEN |= {"after": 0, "chunks": 1, "id": "x", "grace": 0.5, "pause": 3.0}
 
 

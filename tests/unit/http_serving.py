@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 from tasktracker_schema import answers, requests
 from tasktracker_server.core.errors import TaskNotFound
 from tasktracker_server.core.opaque import Entry
+from tasktracker_server.core.shapes import row_of
 from tasktracker_server.http.options import HttpOptions
 from tasktracker_server.http.ports import Frames
 from tasktracker_server.http.server import HttpServer
@@ -134,8 +135,12 @@ class Answering:
     async def claim(self, wanted: requests.ClaimTask, /) -> answers.Task | None:
         return None if self.claimed is None else await self.claimed()
 
-    async def give_back(self, claimed: answers.Task, /) -> None:
-        self.given_back.append(claimed.id)
+    async def claim_many(self, wanted: requests.BulkClaim, /) -> answers.ClaimedTasks:
+        found = None if self.claimed is None else await self.claimed()
+        return answers.ClaimedTasks([] if found is None else [row_of(found)])
+
+    async def give_back(self, tasks: Sequence[answers.Task | answers.TaskRow], /) -> None:
+        self.given_back += [each.id for each in tasks]
 
     async def open(
         self, task_id: str, query: requests.TrackQuery, last_event_id: str | None, /

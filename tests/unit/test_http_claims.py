@@ -42,34 +42,44 @@ class Waiting:
         running.loop.call_soon_threadsafe(self._go.set)
 
 
-def claiming(running: Serving) -> Connection:
+def claiming(running: Serving, path: str = "claim", body: bytes = BODY) -> Connection:
     connection = running.connect()
-    connection.request("POST", f"{BASE_PATH}/claim", BODY)
+    connection.request("POST", f"{BASE_PATH}/{path}", body)
     return connection
+
+
+def claiming_many(running: Serving) -> Connection:
+    return claiming(running, "bulk/claim", BODY.replace(b"{", b'{"limit":10,'))
+
+
+either_claim = pytest.mark.parametrize("begin", [claiming, claiming_many])
+Begin = Callable[[Serving], Connection]
 
 
 def idle(running: Serving) -> Callable[[], int]:
     return lambda: running.server.in_flight
 
 
-def test_an_answered_claim_is_not_given_back() -> None:
+@either_claim
+def test_an_answered_claim_is_not_given_back(begin: Begin) -> None:
     waiting = Waiting(task("t-1"))
     with serving(Answering(claimed=waiting)) as running:
-        connection = claiming(running)
+        connection = begin(running)
         assert waiting.entered.wait(10)
         waiting.go(running)
 
-        assert connection.answer().json()["id"] == "t-1"
+        assert b'"id":"t-1"' in connection.answer().content
         connection.close()
         eventually(lambda: running.server.open_connections, lambda count: count == 0)
 
     assert running.service.given_back == []
 
 
-def test_a_claim_is_cancelled_when_its_caller_hangs_up() -> None:
+@either_claim
+def test_a_claim_is_cancelled_when_its_caller_hangs_up(begin: Begin) -> None:
     waiting = Waiting(task("t-1"))
     with serving(Answering(claimed=waiting)) as running:
-        connection = claiming(running)
+        connection = begin(running)
         assert waiting.entered.wait(10)
         connection.close()
 
@@ -79,10 +89,11 @@ def test_a_claim_is_cancelled_when_its_caller_hangs_up() -> None:
     assert running.service.given_back == []
 
 
-def test_a_claim_that_was_made_nevertheless_is_given_back() -> None:
+@either_claim
+def test_a_claim_that_was_made_nevertheless_is_given_back(begin: Begin) -> None:
     waiting = Waiting(task("t-1"), stubborn=True)
     with serving(Answering(claimed=waiting)) as running:
-        connection = claiming(running)
+        connection = begin(running)
         assert waiting.entered.wait(10)
         connection.close()
         eventually(idle(running), lambda count: count == 0)
@@ -107,13 +118,14 @@ def test_a_goodbye_that_nobody_has_read_yet_counts(reset: bool) -> None:
         eventually(lambda: running.service.given_back, lambda given_back: given_back == ["t-1"])
 
 
-def test_an_answer_that_is_not_taken_is_given_back() -> None:
+@either_claim
+def test_an_answer_that_is_not_taken_is_given_back(begin: Begin) -> None:
     async def claim_much() -> answers.Task | None:
         return task("t-1", result="x" * 50_000_000)
 
     service = Answering(claimed=claim_much)
     with serving(service, HttpOptions(stream_write_timeout=0.3)) as running:
-        claiming(running)
+        begin(running)
 
         eventually(lambda: service.given_back, lambda given_back: given_back == ["t-1"])
         eventually(lambda: running.server.open_connections, lambda count: count == 0)
@@ -157,10 +169,11 @@ def test_nothing_is_claimed_for_a_caller_who_is_gone_already() -> None:
     assert not waiting.entered.is_set()
 
 
-def test_a_waiting_claim_is_given_up_at_the_end_of_the_grace() -> None:
+@either_claim
+def test_a_waiting_claim_is_given_up_at_the_end_of_the_grace(begin: Begin) -> None:
     waiting = Waiting(task("t-1"))
     with serving(Answering(claimed=waiting)) as running:
-        connection = claiming(running)
+        connection = begin(running)
         assert waiting.entered.wait(10)
         running.start(running.server.drain(0.1)).result(10)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -49,8 +50,23 @@ class Connection:
     ) -> None:
         self.close()
 
+    @property
+    def port(self) -> int:
+        """Our own."""
+        port: int = self._socket.getsockname()[1]
+        return port
+
     def close(self) -> None:
         self._socket.close()
+
+    def reset(self) -> None:
+        """Close the connection without a goodbye."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
+    def shut(self) -> None:
+        """Say that nothing more will be sent."""
+        self._socket.shutdown(socket.SHUT_WR)
 
     def send(self, data: bytes) -> None:
         """Send as much as the peer takes: it may answer and close before it has read everything."""
@@ -119,6 +135,13 @@ class Connection:
     def is_closed_by_peer(self) -> bool:
         """Wait for the peer to close; anything it sends instead is an error."""
         return not self._buffer and not self._more(time.monotonic() + DEADLINE)
+
+    def is_silent(self) -> bool:
+        """Whether nothing has come up to now."""
+        self._socket.setblocking(False)
+        with suppress(BlockingIOError):
+            self._buffer += self._socket.recv(65536)
+        return not self._buffer
 
     def _next_chunk(self, deadline: float) -> bool:
         if not self._chunked:

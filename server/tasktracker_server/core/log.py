@@ -26,6 +26,7 @@ class Append:
     def size(self) -> int:
         """Bytes of the entries."""
         return sum(map(len, self.entries))
+
     final: bool = False
     """They come with the task's end: where there is no log yet, none is made for them (SEED)."""
 

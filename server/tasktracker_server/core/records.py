@@ -35,6 +35,8 @@ class Registered(NamedTuple):
     id: str
     created_at: str
     timeout_at: str
+    ready: bool
+    """It can be claimed now."""
 
 
 class Existing(NamedTuple):
@@ -54,6 +56,8 @@ class Claimer(Struct):
     worker_id: str
     lease_seconds: int | None
     claim_id: str | None
+    slots: int = 1
+    """So many tasks at most."""
 
 
 class Start(Struct):
@@ -280,6 +284,16 @@ class StoredHistory(NamedTuple):
     long_ended: bool | None
     """It ended more than two seconds ago."""
     chunks: list[str]
+
+
+class Claimed(NamedTuple):
+    """A task in the hands of a claimer."""
+
+    n: int
+    """The claimer's number."""
+    fresh: bool
+    """Handed out now; else it was its claimId's before."""
+    record: TaskRecord
 
 
 class Holder(NamedTuple):

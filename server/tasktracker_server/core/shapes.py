@@ -1,11 +1,12 @@
 """Stored records as the answers callers see."""
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec import UNSET, Raw
+from msgspec.structs import astuple
 
 from tasktracker_schema import limits
-from tasktracker_schema.answers import Task
+from tasktracker_schema.answers import Task, TaskRow
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core.entries import Entry, merge, parse_all
 from tasktracker_server.core.log import Read
@@ -55,6 +56,15 @@ def shown(record: TaskRecord, tail: Read | None, *, with_history: bool) -> Task:
         last_seq_id,
         last_progress,
     )  # fmt: skip  - the order of the contract, field by field
+
+
+_HISTORY: Final = Task.__struct_fields__.index("progress_history")
+
+
+def row_of(task: Task) -> TaskRow:
+    """A task without its history."""
+    fields = astuple(task)
+    return TaskRow(*fields[:_HISTORY], *fields[_HISTORY + 1 :])
 
 
 def _known_history(record: TaskRecord, tail: Read | None) -> list[Entry] | None:

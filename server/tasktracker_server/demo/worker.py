@@ -17,8 +17,7 @@ from tasktracker_schema.routes import BASE_PATH
 from tasktracker_server.demo.work import FileWork, PlannedFailureError
 
 WAIT_SECONDS: Final = 2
-PAUSE_SECONDS: Final = 0.15
-"""Between two claims that found nothing."""
+"""How long one claim waits; between two of them a worker sees whether its demo is still there."""
 REPORT_SECONDS: Final = 0.1
 """Entries made within this time travel in one call."""
 REPEAT_AFTER: Final = (0.1, 0.3, 1.0, 3.0)
@@ -116,9 +115,7 @@ def main() -> None:
     calls, parent = Calls(url, worker_id), os.getppid()
     while os.getppid() == parent:
         task = calls.claim(task_type)
-        if task is None:
-            time.sleep(PAUSE_SECONDS)
-        else:
+        if task is not None:
             work_on(task, HeldTask(calls, task))
 
 

@@ -113,4 +113,4 @@ def _with(body: bytes, name: bytes, value: Any) -> bytes:
 
 
 async def _give_back(call: Call, claimed: Sequence[answers.Task]) -> None:
-    await asyncio.gather(*(call.service.claims.give_back(task) for task in claimed))
+    await call.service.claims.give_back(claimed)

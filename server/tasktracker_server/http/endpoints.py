@@ -25,6 +25,7 @@ _PAGE_HEADERS: Final = (
 _read_start: Final = BodyReader(requests.StartTask)
 _read_time_out: Final = BodyReader(requests.TimeOutTask)
 _read_claim: Final = BodyReader(requests.ClaimTask)
+_read_bulk_claim: Final = BodyReader(requests.BulkClaim)
 _read_nothing: Final = BodyReader(requests.Nothing)
 _read_get_query: Final = QueryReader(requests.GetTaskQuery)
 _read_track_query: Final = QueryReader(requests.TrackQuery)
@@ -67,7 +68,17 @@ async def claim(call: Call) -> Reply:
     task = await call.unless_gone(claims.claim(wanted))
     if task is None:
         return answered(None)
-    return msgspec.structs.replace(answered(task), undelivered=partial(claims.give_back, task))
+    return msgspec.structs.replace(answered(task), undelivered=partial(claims.give_back, [task]))
+
+
+async def bulk_claim(call: Call) -> Reply:
+    """``POST /bulk/claim``: the same for many."""
+    wanted = _read_bulk_claim(call.body)
+    claims = call.service.claims
+    claimed = await call.unless_gone(claims.claim_many(wanted))
+    if not claimed.tasks:
+        return answered(claimed)
+    return msgspec.structs.replace(answered(claimed), undelivered=partial(claims.give_back, claimed.tasks))
 
 
 async def retry(call: Call) -> Reply:
@@ -118,6 +129,7 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     routes.TRACK.name: track,
     routes.PROCESS_TIMEOUTS.name: process_timeouts,
     routes.CLAIM.name: claim,
+    routes.BULK_CLAIM.name: bulk_claim,
     routes.RETRY.name: retry,
     routes.HEALTHZ.name: healthz,
     routes.READYZ.name: readyz,

@@ -88,7 +88,11 @@ class Claims(Protocol):
         """The next fitting task; cancelling this leaves nothing claimed."""
         ...
 
-    async def give_back(self, task: answers.Task, /) -> None:
+    async def claim_many(self, wanted: requests.BulkClaim, /) -> answers.ClaimedTasks:
+        """The next fitting tasks; cancelling this leaves nothing claimed."""
+        ...
+
+    async def give_back(self, tasks: Sequence[answers.Task | answers.TaskRow], /) -> None:
         """Undo a claim whose answer never reached its caller."""
         ...
 

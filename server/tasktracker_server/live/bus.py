@@ -34,6 +34,7 @@ class EventBus:
         self._redis: aioredis.Redis = client.redis
         self._keys = keys
         self._on_restored: Callable[[], None] = lambda: None
+        self._on_wake: Listener = lambda message: None
         self._turn = asyncio.Lock()
         """Subscribing and unsubscribing reach the server in the order they were asked for."""
         self._listeners: dict[str, Listener] = {}
@@ -41,9 +42,10 @@ class EventBus:
         self._pubsub: PubSub | None = None
         self._reader: asyncio.Task[None] | None = None
 
-    def start(self, on_restored: Callable[[], None]) -> None:
-        """Begin listening."""
+    def start(self, *, on_restored: Callable[[], None], on_wake: Listener) -> None:
+        """Begin listening; ``on_wake`` hears what is told to all processes."""
         self._on_restored = on_restored
+        self._on_wake = on_wake
         self._reader = asyncio.create_task(self._keep_listening(), name="event-bus")
 
     async def aclose(self) -> None:
@@ -128,7 +130,10 @@ class EventBus:
 
     def _take(self, message: dict[str, Any]) -> None:
         if message["type"] == "message":
-            if listener := self._listeners.get(message["channel"].decode()):
+            channel = message["channel"].decode()
+            if channel == self._keys.wake_channel:
+                self._on_wake(message["data"])
+            elif listener := self._listeners.get(channel):
                 listener(message["data"])
         elif message["type"] == "subscribe":
             self._settle_ack(message["channel"].decode())

@@ -226,6 +226,10 @@ class ProgressLog:
         """Tell every process of something that is not stored here."""
         await self._run([command("PUBLISH", self._keys.channel(task_id), body) for task_id, body in messages])
 
+    async def wake(self, message: bytes) -> None:
+        """Tell every process that tasks can be claimed."""
+        await self._run([command("PUBLISH", self._keys.wake_channel, message)])
+
     async def _run(self, calls: Sequence[Call]) -> list[Any]:
         answers = await self._client.run(calls)
         for answer in answers:

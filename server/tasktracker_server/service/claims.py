@@ -1,111 +1,171 @@
 """Handing waiting tasks to workers, each to one."""
 
 import asyncio
-import logging
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
+from typing import Final
 
-from tasktracker_schema.answers import Task
-from tasktracker_schema.requests import ClaimTask
-from tasktracker_server.core.coalescing import Coalescer
+from msgspec import Struct
+
+from tasktracker_schema.answers import ClaimedTasks, Task, TaskRow
+from tasktracker_schema.requests import BulkClaim, ClaimTask
+from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.core.log import Fence
-from tasktracker_server.core.records import Claimer, Release, ReleaseOutcome, TaskRecord
-from tasktracker_server.core.shapes import shown
+from tasktracker_server.core.records import Claimed, Claimer
+from tasktracker_server.core.shapes import row_of, shown
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.fencing import fence
-from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.ports import ProgressLog, TaskStore
+from tasktracker_server.service.returning import Returns
 from tasktracker_server.service.tasks import Tasks
+from tasktracker_server.service.waiting import WaitingRoom
 
-log = logging.getLogger(__name__)
+_BULK_WAITING: Final = 256
+"""Bulk claims that may wait for their turn."""
+
+
+class _Wanted(Struct, frozen=True, eq=False):
+    """One claim, of up to so many ``slots`` tasks."""
+
+    task_types: tuple[str, ...]
+    worker_id: str
+    lease_seconds: int | None
+    claim_id: str | None = None
+    slots: int = 1
 
 
 class Claims:
     """Claims of all callers: those for the same types share one statement."""
 
     def __init__(
-        self, store: TaskStore, live: ProgressLog, tasks: Tasks, leases: Leases, announcer: Announcer
+        self,
+        store: TaskStore,
+        live: ProgressLog,
+        tasks: Tasks,
+        announcer: Announcer,
+        room: WaitingRoom,
+        returns: Returns,
     ) -> None:
         self._store = store
         self._live = live
-        self._leases = leases
         self._tasks = tasks
         self._announcer = announcer
-        self._claiming: Coalescer[ClaimTask, Task | None] = Coalescer(
-            self._claim, key=_identity, on_dropped=self._return_dropped
+        self._room = room
+        self._returns = returns
+        # All who wait in the room may be called at the same moment, and none of them is to be refused then.
+        single = Lane(max_waiting=room.limit + SINGLE.max_waiting)
+        bulk = Lane(max_items=1, max_waiting=room.limit + _BULK_WAITING)
+        self._claiming: Coalescer[_Wanted, list[Task]] = Coalescer(
+            partial(self._claim, with_history=True), key=_identity, on_dropped=self._take_back, lane=single
         )
-        self._returning: set[asyncio.Task[None]] = set()
+        self._claiming_many: Coalescer[_Wanted, list[Task]] = Coalescer(
+            partial(self._claim, with_history=False), on_dropped=self._take_back, lane=bulk
+        )
 
     async def claim(self, wanted: ClaimTask) -> Task | None:
-        """The first fitting task, or ``None``.
+        """The first fitting task, or ``None`` where there is none in the time it may wait.
 
         Raises:
             OutcomeUnknown: the database was lost over it; repeat it with the same ``claimId``.
+            Overloaded: there is none now, and too many wait already.
         """
-        return await self._claiming.submit(wanted)
+        want = _Wanted(_types(wanted.task_types), wanted.worker_id, wanted.lease_seconds, wanted.claim_id)
+        look = partial(self._claiming.submit, want)
+        name = None if want.claim_id is None else _identity(want)
+        found = await self._room.wait(want.task_types, 1, wanted.wait_seconds or 0, name, look)
+        return found[0] if found else None
 
-    async def give_back(self, task: Task) -> None:
+    async def claim_many(self, wanted: BulkClaim) -> ClaimedTasks:
+        """Up to ``limit`` fitting tasks, the first of the queue first; waits for one, never for more.
+
+        Raises:
+            OutcomeUnknown: the database was lost over it; what was claimed waits for its lease.
+            Overloaded: there is none now, and too many wait already.
+        """
+        want = _Wanted(_types(wanted.task_types), wanted.worker_id, wanted.lease_seconds, slots=wanted.limit)
+        look = partial(self._claiming_many.submit, want)
+        found = await self._room.wait(want.task_types, want.slots, wanted.wait_seconds or 0, None, look)
+        return ClaimedTasks([row_of(task) for task in found])
+
+    async def give_back(self, tasks: Sequence[Task | TaskRow]) -> None:
         """Put back what was claimed for somebody who left before the answer was written."""
-        outcome = (await self._store.release([Release(task.id, task.worker_id, task.attempt)]))[0]
-        if isinstance(outcome, ReleaseOutcome):
-            await self._leases.after_release([outcome])
+        await asyncio.shield(self._returns.give_back(tasks))
 
-    def _return_dropped(self, wanted: ClaimTask, task: Task | None) -> None:
-        if task is not None:
-            returning = asyncio.create_task(self._return(task))
-            self._returning.add(returning)
-            returning.add_done_callback(self._returning.discard)
+    def _take_back(self, _wanted: _Wanted, tasks: list[Task]) -> None:
+        if tasks:
+            self._returns.give_back(tasks)
 
-    async def _return(self, task: Task) -> None:
-        try:
-            await self.give_back(task)
-        except TrackerError as error:
-            log.warning("%s waits for its lease: %s", task.id, error, extra={"action": "give_back_failed"})
-
-    async def _claim(self, wanted: list[ClaimTask]) -> Sequence[Task | Exception | None]:
+    async def _claim(self, wanted: list[_Wanted], *, with_history: bool) -> Sequence[list[Task] | Exception]:
         """One statement for each set of types among these claims."""
         groups: dict[tuple[str, ...], list[int]] = {}
-        for n, claim in enumerate(wanted):
-            groups.setdefault(tuple(sorted(set(claim.task_types))), []).append(n)
-        results: list[Task | Exception | None] = [None] * len(wanted)
+        for n, want in enumerate(wanted):
+            groups.setdefault(want.task_types, []).append(n)
+        results: list[list[Task] | Exception] = [[] for _ in wanted]
         for task_types, members in groups.items():
-            claimers = [
-                Claimer(n, wanted[n].worker_id, wanted[n].lease_seconds, wanted[n].claim_id) for n in members
-            ]
+            claimers = [_claimer(n, wanted[n]) for n in members]
             try:
                 claimed = await self._store.claim(task_types, claimers)
             except TrackerError as error:
                 for n in members:
                     results[n] = error
                 continue
-            for n, task in await self._prepared(wanted, claimed):
-                results[n] = task
+            for n, tasks in (await self._prepared(wanted, claimed, with_history)).items():
+                results[n] = tasks
         return results
 
     async def _prepared(
-        self, wanted: list[ClaimTask], claimed: list[tuple[int, bool, TaskRecord]]
-    ) -> list[tuple[int, Task | Exception | None]]:
+        self, wanted: list[_Wanted], claimed: list[Claimed], with_history: bool
+    ) -> dict[int, list[Task] | Exception]:
         """The claimed tasks as answers: a first attempt has no history; later ones fence the older off."""
-        again = [
-            Fence(record.id, "l", record.attempt, record.worker_id, wanted[n].lease_seconds)
-            for n, _, record in claimed
-            if record.attempt > 1
-        ]
         for _, fresh, record in claimed:
             if fresh:
                 self._announcer.changed(
                     record.id, "in_progress", "claimed", record.worker_id, record.attempt, record.updated_at
                 )
+        again = [
+            Fence(record.id, "l", record.attempt, record.worker_id, wanted[n].lease_seconds)
+            for n, _, record in claimed
+            if record.attempt > 1
+        ]
         await fence(self._live, again)
         # Read where there may be history: an earlier attempt's, or a repeated claim's own.
         known = [record.id for _, fresh, record in claimed if record.attempt > 1 or not fresh]
-        read = dict(zip(known, await self._tasks.read(known), strict=True)) if known else {}
-        return [
-            (n, read[record.id] if record.id in read else shown(record, None, with_history=True))
-            for n, _, record in claimed
-        ]
+        read = await self._read(known, with_history)
+        prepared: dict[int, list[Task] | Exception] = {}
+        unread: list[Task] = []
+        for n, fresh, record in claimed:
+            bare = shown(record, None, with_history=with_history)
+            task = read.get(record.id, bare)
+            so_far = prepared.setdefault(n, [])
+            if isinstance(task, Task) and isinstance(so_far, list):
+                so_far.append(task)
+                continue
+            unread += [bare] if fresh else []
+            if isinstance(task, Exception) and not so_far:
+                prepared[n] = task
+        if unread:
+            self._returns.give_back(unread)
+        return prepared
+
+    async def _read(self, task_ids: list[str], with_history: bool) -> dict[str, Task | Exception | None]:
+        if not task_ids:
+            return {}
+        read = self._tasks.read if with_history else self._tasks.glance
+        try:
+            return dict(zip(task_ids, await read(task_ids), strict=True))
+        except TrackerError as error:
+            return dict.fromkeys(task_ids, error)
 
 
-def _identity(claim: ClaimTask) -> object:
+def _types(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(given)))
+
+
+def _claimer(n: int, want: _Wanted) -> Claimer:
+    return Claimer(n, want.worker_id, want.lease_seconds, want.claim_id, want.slots)
+
+
+def _identity(want: _Wanted) -> Hashable:
     """Claims with the same name are one claim: they must not share a batch."""
-    return (claim.worker_id, claim.claim_id) if claim.claim_id else id(claim)
+    return (want.worker_id, want.claim_id) if want.claim_id else id(want)

@@ -16,6 +16,7 @@ from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.fencing import fence, note
 from tasktracker_server.service.ports import ProgressLog, TaskStore
+from tasktracker_server.service.waiting import WaitingRoom
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Leases:
         live: ProgressLog,
         ending: Ending,
         announcer: Announcer,
+        room: WaitingRoom,
         *,
         lane: Lane = SINGLE,
     ) -> None:
@@ -42,6 +44,7 @@ class Leases:
         self._live = live
         self._ending = ending
         self._announcer = announcer
+        self._room = room
         self._beating: Coalescer[Beat, BeatOutcome | None] = Coalescer(
             self._beat, key=lambda beat: beat.id, lane=lane
         )
@@ -115,6 +118,11 @@ class Leases:
 
     async def after_release(self, outcomes: Sequence[ReleaseOutcome]) -> None:
         """Tell the live logs and everybody who looks on of what was handed back."""
+        self._room.became_claimable(
+            (found.id, found.task_type)
+            for found in outcomes
+            if found.ready and found.now is not None and found.now.status == "pending"
+        )
         await self._taken_back(
             "released", [(found.attempt, found.now) for found in outcomes if found.now is not None]
         )
@@ -124,6 +132,11 @@ class Leases:
         more = True
         while more:
             lapses, more = await self._store.sweep_leases(_BATCH, grace=_GRACE_SECONDS, pause=_PAUSE_SECONDS)
+            self._room.became_claimable(
+                (lapse.now.id, lapse.task_type)
+                for lapse in lapses
+                if lapse.ready and lapse.now.status == "pending"
+            )
             await self._taken_back("lapsed", [(lapse.attempt, lapse.now) for lapse in lapses])
             if lapses:
                 log.info("%d leases lapsed", len(lapses), extra={"action": "lapsed", "count": len(lapses)})

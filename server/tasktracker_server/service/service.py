@@ -9,6 +9,7 @@ from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.progress import Progress
 from tasktracker_server.service.tasks import Tasks
 from tasktracker_server.service.tracking import Tracking
+from tasktracker_server.service.waiting import WaitingRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +30,6 @@ class Service:
     bulk: Verbs
     """The same for the items of bulk calls: one statement each, beside the single calls' batches."""
     claims: Claims
+    room: WaitingRoom
     tracking: Tracking
     health: Health

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.ports import HistoryStore, ProgressLog, TaskStore
+from tasktracker_server.service.waiting import WaitingRoom
 
 Chore: TypeAlias = tuple[Callable[[], Coroutine[Any, Any, None]], float]
 """What to do, and every how many seconds."""
@@ -34,6 +35,7 @@ class Sweeper:
         histories: HistoryStore,
         live: ProgressLog,
         ending: Ending,
+        room: WaitingRoom,
         *,
         sweep_seconds: float,
         also: Sequence[Chore] = (),
@@ -43,6 +45,7 @@ class Sweeper:
         self._histories = histories
         self._live = live
         self._ending = ending
+        self._room = room
         self._chores: list[Chore] = [
             *also,
             (self.promote, sweep_seconds),
@@ -64,8 +67,11 @@ class Sweeper:
 
     async def promote(self) -> None:
         """Put tasks whose ``runAt`` has come into the queue."""
-        while len(await self._store.promote(_BATCH)) == _BATCH:
-            pass
+        more = True
+        while more:
+            due = await self._store.promote(_BATCH)
+            self._room.became_claimable(due)
+            more = len(due) == _BATCH
 
     async def pay_debts(self) -> None:
         """Close the live logs of tasks that ended while Redis was away."""

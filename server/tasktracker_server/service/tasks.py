@@ -43,6 +43,7 @@ from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.fencing import fence
 from tasktracker_server.service.ids import new_id
 from tasktracker_server.service.ports import ProgressLog, TaskStore
+from tasktracker_server.service.waiting import WaitingRoom
 
 
 class Tasks:
@@ -54,6 +55,7 @@ class Tasks:
         live: ProgressLog,
         ending: Ending,
         announcer: Announcer,
+        room: WaitingRoom,
         *,
         lane: Lane = SINGLE,
     ) -> None:
@@ -61,14 +63,15 @@ class Tasks:
         self._live = live
         self._ending = ending
         self._announcer = announcer
+        self._room = room
         self._registering: Coalescer[Registration, Registered | Existing] = Coalescer(
-            store.register, key=lambda task: task.id, size=lambda task: task.size, lane=lane
+            self._register, key=lambda task: task.id, size=lambda task: task.size, lane=lane
         )
         self._starting: Coalescer[Start, StartOutcome | None] = Coalescer(
             self._start, key=lambda start: start.id, lane=lane
         )
         self._getting: Coalescer[str, Task | None] = Coalescer(self.read)
-        self._glancing: Coalescer[str, Task | None] = Coalescer(self._glance)
+        self._glancing: Coalescer[str, Task | None] = Coalescer(self.glance)
 
     async def register(self, wanted: RegisterTask) -> RegisteredTask:
         """A new task.
@@ -93,6 +96,15 @@ class Tasks:
         if isinstance(made, Existing):
             raise _exists(made)
         return RegisteredTask(made.id, "pending", made.created_at, made.timeout_at)  # type: ignore[arg-type]
+
+    async def _register(self, tasks: list[Registration]) -> Sequence[Registered | Existing | Exception]:
+        made = await self._store.register(tasks)
+        self._room.became_claimable(
+            (task.id, task.task_type)
+            for task, outcome in zip(tasks, made, strict=True)
+            if isinstance(outcome, Registered) and outcome.ready
+        )
+        return made
 
     async def start(self, task_id: str, wanted: StartTask) -> StartedTask:
         """Take this very task, whatever its place in the queue.
@@ -144,6 +156,7 @@ class Tasks:
             if isinstance(outcome, TrackerError):
                 raise outcome
             if outcome.new_id is not None:
+                self._room.became_claimable([(outcome.new_id, outcome.task_type)])
                 return RetriedTask(outcome.new_id, outcome.root, "pending", outcome.retry_count or 0)
             _refuse_retry(outcome)
         raise Overloaded("Many retry this chain at once; try again in a moment.")
@@ -163,7 +176,8 @@ class Tasks:
         """Tasks with their histories; the live log is read first, so that what moves is in one of them."""
         return await self._read(task_ids, limits.HISTORY_SHOWN, True)
 
-    async def _glance(self, task_ids: list[str]) -> list[Task | Exception | None]:
+    async def glance(self, task_ids: list[str]) -> list[Task | Exception | None]:
+        """The same without their histories."""
         return await self._read(task_ids, 1, False)
 
     async def _read(self, task_ids: list[str], entries: int, history: bool) -> list[Task | Exception | None]:

@@ -1,6 +1,7 @@
 """Tasks in PostgreSQL: every verb takes a list and is one statement."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from psycopg import errors
@@ -11,6 +12,7 @@ from tasktracker_server.core.records import (
     BeatOutcome,
     Cancel,
     CancelOutcome,
+    Claimed,
     Claimer,
     End,
     EndOutcome,
@@ -65,10 +67,8 @@ class TaskStore:
             except ConnectionLost:
                 raise OutcomeUnknown from None
 
-    async def claim(
-        self, task_types: Sequence[str], claimers: Sequence[Claimer]
-    ) -> list[tuple[int, bool, TaskRecord]]:
-        """Give the first fitting tasks to these claimers: who (``n``), whether anew, and which."""
+    async def claim(self, task_types: Sequence[str], claimers: Sequence[Claimer]) -> list[Claimed]:
+        """Give the first fitting tasks to these claimers, the first of the queue first."""
         params: dict[str, Any] = {"items": items_json(claimers)}
         name = "claim"
         if len(task_types) == 1:
@@ -83,7 +83,13 @@ class TaskStore:
             rows = await self._database.fetch(name, params, repeat=identified)
         except ConnectionLost:
             raise OutcomeUnknown from None
-        return [(row[1], row[0], TaskRecord(*row[2:])) for row in rows]
+        rows.sort(key=itemgetter(2))
+        return [Claimed(row[1], row[0], TaskRecord(*row[3:])) for row in rows]
+
+    async def claimable(self, wanted: Mapping[str, int]) -> list[tuple[str, str]]:
+        """Ids and types of the first tasks to claim of these types, up to as many as are wanted of each."""
+        params = {"task_types": list(wanted), "counts": list(wanted.values())}
+        return [(row[0], row[1]) for row in await self._database.fetch("claimable", params)]
 
     async def start(self, starts: Sequence[Start]) -> list[StartOutcome | TrackerError | None]:
         """Take these very tasks."""
@@ -159,7 +165,7 @@ def _taken(
         return OutcomeUnknown()
     if not task.own_id:
         # Nobody else can have made this id: it was our first try, whose answer was lost.
-        return Registered(there.id, there.created_at, there.timeout_at)
+        return Registered(there.id, there.created_at, there.timeout_at, ready=True)
     return OutcomeUnknown() if repeated and there.same_request else there
 
 

@@ -1,25 +1,30 @@
--- Hands the first fitting tasks to the claimers, in their order. A claimer whose claimId already holds a
--- task gets that one again. Rows others are about to change are passed over, never waited for.
+-- Hands the first fitting tasks to the claimers, in their order, to each as many as it has slots. A claimer
+-- whose claimId already holds a task gets that one again. Rows others are about to change are passed over, never waited for.
 with claimers as materialized (
-    select * from json_to_recordset(%(items)s::json) as w(n int, worker_id text, lease_seconds int, claim_id text)
+    select * from json_to_recordset(%(items)s::json)
+        as w(n int, worker_id text, lease_seconds int, claim_id text, slots int)
 ),
 held as materialized (
     select c.n, t.id from claimers c
     join tracker_tasks t on t.worker_id = c.worker_id and t.claim_id = c.claim_id
     where c.claim_id is not null and t.status = 'in_progress' and t.claim_id is not null
 ),
+slots as materialized (
+    select c.n, c.worker_id, c.lease_seconds, c.claim_id, row_number() over (order by c.n) as place
+    from claimers c cross join generate_series(1, c.slots)
+    where c.n not in (select n from held)
+),
 picked as materialized (
     select id, priority, ord from tracker_tasks
     where status = 'pending' and ready and task_type = %(task_type)s and timeout_at > now()
     order by priority desc, ord
-    limit (select count(*) from claimers) - (select count(*) from held)
+    limit (select count(*) from slots)
     for update skip locked
 ),
 paired as materialized (
-    select p.id, c.worker_id, c.lease_seconds, c.claim_id, c.n
+    select p.id, s.*
     from (select id, row_number() over (order by priority desc, ord) as place from picked) p
-    join (select *, row_number() over (order by n) as place from claimers
-          where n not in (select n from held)) c using (place)
+    join slots s using (place)
 ),
 claimed as (
     update tracker_tasks t
@@ -28,8 +33,8 @@ claimed as (
         lease_expires_at = now() + p.lease_seconds * interval '1 second',
         lease_check_at = now() + p.lease_seconds * interval '1 second'
     from paired p where t.id = p.id
-    returning p.n, {task}
+    returning p.n, p.place, {task}
 )
 select true as fresh, * from claimed
 union all
-select false, h.n, {task} from held h join tracker_tasks t on t.id = h.id
+select false, h.n, 0, {task} from held h join tracker_tasks t on t.id = h.id

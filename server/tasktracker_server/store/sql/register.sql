@@ -13,4 +13,4 @@ select id, ord, task_type, 'pending', metadata, params, timeout_seconds, priorit
        run_at is null or run_at <= now(), max_retries, max_attempts, due + timeout_seconds * interval '1 second'
 from wanted order by id
 on conflict (id) do nothing
-returning id, created_at, timeout_at
+returning id, created_at, timeout_at, ready
