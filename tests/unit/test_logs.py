@@ -88,7 +88,9 @@ def test_a_traceback_is_told(form: str) -> None:
     assert "ValueError: odd" in told
 
 
-@pytest.mark.parametrize("odd", ["\ud800", object(), {1: {2}}, float("nan"), b"\xff", "a\nb"], ids=ascii)
+@pytest.mark.parametrize(
+    "odd", ["\ud800", object(), {1: {2}}, float("nan"), b"\xff", "a\nb"], ids=lambda odd: type(odd).__name__
+)
 def test_a_line_is_never_lost_because_a_field_of_it_is_no_json(odd: object) -> None:
     assert as_json(logged(value=odd))["message"] in ("something happened", "'something happened'")
 
