@@ -29,6 +29,8 @@ RUNNING = """
 @pytest.fixture
 def url(databases: Databases) -> Iterator[str]:
     with databases.one() as made:
+        # The last look at leases was just now, and there was no pause before it.
+        run_sql(made, "update tracker_sweeps set last_at = now(), resumed_at = 'epoch'")
         yield made
 
 
@@ -72,7 +74,6 @@ def running(url: str, count: int, seconds_left: float) -> None:
 
 
 def test_a_lease_is_over_only_after_its_time_and_a_grace(url: str) -> None:
-    sweep(url)
     running(url, 1, -0.3)
 
     assert sweep(url) == []
@@ -106,7 +107,6 @@ def test_a_lease_that_begins_after_the_pause_is_judged_as_ever(url: str) -> None
 
 
 def test_many_that_sweep_at_once_take_each_task_back_once(url: str) -> None:
-    sweep(url)
     running(url, 500, -1)
 
     async def at_once(store: TaskStore) -> list[str]:
@@ -120,7 +120,6 @@ def test_many_that_sweep_at_once_take_each_task_back_once(url: str) -> None:
 
 
 def test_a_task_held_by_somebody_else_waits_for_the_next_sweep(url: str) -> None:
-    sweep(url)
     running(url, 2, -1)
     with psycopg.connect(url) as other:
         other.execute("select from tracker_tasks where id = 't-1' for update")
