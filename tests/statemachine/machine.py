@@ -15,8 +15,10 @@ from .records import Caller, Wish
 from .sidebyside import NOBODY, Sent, SideBySide
 from .streams import Place
 from .values import Guise, Numbering
+from .verdicts import NOT_FOUND
 
 FOLLOWED_AT_ONCE = 3
+VERBS = ("start", "progress", "complete", "fail", "timeout", "release", "retry", "heartbeat", "cancel")
 LEASE = {"leaseSeconds": 3_600}
 """Longer than any run: nothing lapses."""
 
@@ -33,9 +35,34 @@ class Machine(RuleBasedStateMachine):
         tomorrow = datetime.now(UTC) + timedelta(days=1)
         self.later = tomorrow.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    @initialize(target=tasks)
-    def somebody_asks_for_a_task_that_is_not_there(self) -> str:
-        return NOBODY
+    @initialize(target=tasks, wishes=st.tuples(values.wishes, values.wishes), worker=values.workers)
+    def begin_with_work(self, wishes: tuple[Wish, Wish], worker: str) -> MultipleResults[str]:
+        """Two tasks, one of them taken: from nothing most runs would never get far."""
+        first, second = (self.register(wish, named=True, later=False) for wish in wishes)
+        self.start(first, worker, leased=False)
+        return multiple(first, second)
+
+    @rule(target=tasks, task=tasks, worker=values.workers, entries=values.entries)
+    def go_on_as_one_should(self, task: str, worker: str, entries: list[Json]) -> MultipleResults[str]:
+        """Take what waits, report on what runs, retry what failed."""
+        status = self.model.tasks[task].status
+        if status == "pending":
+            self.start(task, worker, leased=False)
+        elif status == "in_progress":
+            self.progress(task, values.HOLDER, entries, Numbering(None), in_array=True)
+        elif status in ("failed", "timeout"):
+            return self.retry(task)
+        return multiple()
+
+    @rule(verb=st.sampled_from([*VERBS, "get", "track"]))
+    def ask_for_a_task_that_is_not_there(self, verb: str) -> None:
+        if verb == "get":
+            self.both.look(NOBODY)
+        elif verb == "track":
+            self.both.track(NOBODY, Place())
+        else:
+            body = {"progress": {}, "workerId": "w1", "attempt": 1}
+            self.both.post(Sent(verb, NOBODY, body, lambda: NOT_FOUND))
 
     # Registering and retrying
 
