@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from .driver import Driver, Held, Json, unique
-from .shapes import assert_error, assert_json
+from .shapes import assert_error, assert_json, assert_wrong_status
 from .waiting import at_once
 
 
@@ -40,6 +40,21 @@ def test_the_same_release_again_is_answered_as_the_first_time(held: Held) -> Non
 
     assert again == first
     assert held.task() == before
+
+
+@pytest.mark.parametrize("then", ["timeout", "cancel"])
+def test_a_release_is_answered_as_the_first_time_whatever_became_of_the_task(held: Held, then: str) -> None:
+    first = assert_json(held.release(), 200)
+    held.driver.post(held.task_id, then)
+
+    assert assert_json(held.release(), 200) == first
+
+
+def test_an_end_that_was_not_the_workers_is_no_repeat(held: Held) -> None:
+    held.release()
+    held.driver.cancel(held.task_id)
+
+    assert_wrong_status(held.fail(), "failed")
 
 
 def test_a_repeated_release_does_not_touch_the_next_holder(held: Held, task_type: str) -> None:

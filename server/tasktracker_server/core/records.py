@@ -129,6 +129,8 @@ class EndOutcome(NamedTuple):
     """Its own entries have to go through the live log first."""
     cancel_error: Raw | None
     """What it ended with where it had been cancelled."""
+    by_holder: bool
+    """Where it had ended before: it did in its worker's hands, not after it was given back."""
 
 
 class Release(Struct):
@@ -147,6 +149,9 @@ class ReleaseOutcome(NamedTuple):
     attempt: int
     worker_id: str | None
     released_by: str | None
+    """Who released its latest attempt before this call; empty where that was not said."""
+    released_to: str
+    """The status that led to."""
     task_type: str
     ready: bool
     """It can be claimed now."""

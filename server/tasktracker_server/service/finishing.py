@@ -132,7 +132,9 @@ class Finishing:
             raise TaskNotFound(end.id)
         if outcome.ended or outcome.unfit:
             return outcome
-        repeated = verdicts.is_own(end.attempt, end.worker_id, outcome.attempt, outcome.worker_id)
+        repeated = outcome.by_holder and verdicts.is_own(
+            end.attempt, end.worker_id, outcome.attempt, outcome.worker_id
+        )
         if outcome.status == end.outcome and repeated:
             self._ending.help_later(end.id)
             return outcome

@@ -107,7 +107,7 @@ class Leases:
                 attempt=wanted.attempt,
                 worker_id=wanted.worker_id,
             )
-        if (outcome.now.status if outcome.now else outcome.status) == "failed":
+        if (outcome.now.status if outcome.now else outcome.released_to) == "failed":
             return ReleasedTask(task_id, "failed", "The task had been cancelled; this ended it.")
         return ReleasedTask(task_id, "pending", "The task is back in the queue.")
 
@@ -151,8 +151,6 @@ class Leases:
 
 
 def _released_before(outcome: ReleaseOutcome, wanted: ReleaseTask) -> bool:
-    return (
-        outcome.status in ("pending", "failed")
-        and outcome.released_by is not None
-        and verdicts.is_own(wanted.attempt, wanted.worker_id, outcome.attempt, outcome.released_by or None)
+    return outcome.released_by is not None and verdicts.is_own(
+        wanted.attempt, wanted.worker_id, outcome.attempt, outcome.released_by or None
     )

@@ -102,7 +102,7 @@ class TaskStore:
     async def release(self, releases: Sequence[Release]) -> list[ReleaseOutcome | TrackerError | None]:
         """Hand tasks back to the queue."""
         return await self._decide(
-            "release", releases, lambda row: ReleaseOutcome._make((*row[:7], _state(row[7:])))
+            "release", releases, lambda row: ReleaseOutcome._make((*row[:8], _state(row[8:])))
         )
 
     async def cancel(self, cancels: Sequence[Cancel]) -> list[CancelOutcome | TrackerError | None]:

@@ -1,9 +1,11 @@
 -- Hands tasks back to the queue: attempt, history, place and timeout stay. One that is no longer wanted ends.
+-- Where the latest attempt was released before, tells by whom and to what: one that ended then was started.
 with wanted as materialized (
     select * from json_to_recordset(%(items)s::json) as w(id text, worker_id text, attempt int)
 ),
 locked as materialized (
-    select id, status, attempt, worker_id, released_by, task_type, cancel_requested_at is not null as cancelled
+    select id, status, attempt, worker_id, released_by, task_type, cancel_requested_at is not null as cancelled,
+           case when status = 'failed' and started_at is not null then 'failed' else 'pending' end as released_to
     from tracker_tasks where id = any (%(ids)s) order by id for update skip locked
 ),
 released as (
@@ -21,7 +23,7 @@ released as (
       and (w.worker_id is null or l.worker_id is null or w.worker_id = l.worker_id)
     returning t.*
 )
-select l.id, l.status, l.attempt, l.worker_id, l.released_by, l.task_type, coalesce(r.ready, false),
+select l.id, l.status, l.attempt, l.worker_id, l.released_by, l.released_to, l.task_type, coalesce(r.ready, false),
        r.id, r.status, r.ord, r.updated_at, r.result, r.error, r.new_task_id, r.history_upto, r.seq_limit,
        r.seed_ticket, coalesce(r.live_debt, false)
 from locked l left join released r on r.id = l.id

@@ -1,0 +1,1 @@
+"""The running service and a model of it, driven side by side by hypothesis."""

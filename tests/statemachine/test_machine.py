@@ -1,0 +1,39 @@
+"""Whatever is called, in whatever order: the service does what the model says."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from .calls import HttpCalls
+from .machine import Machine
+
+QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+EVERY_TIME = settings(
+    max_examples=120,
+    stateful_step_count=50,
+    derandomize=True,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=QUIET,
+)
+LONG = settings(
+    max_examples=2_000,
+    stateful_step_count=120,
+    database=None,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=QUIET,
+)
+
+
+def test_the_service_does_what_the_model_says(calls: HttpCalls) -> None:
+    run_state_machine_as_test(partial(Machine, calls), settings=EVERY_TIME)
+
+
+@pytest.mark.slow
+def test_the_service_does_what_the_model_says_in_many_and_longer_runs(calls: HttpCalls) -> None:
+    run_state_machine_as_test(partial(Machine, calls), settings=LONG)
