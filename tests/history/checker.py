@@ -1,4 +1,7 @@
-"""Holds a history against the promises. Pure: what was recorded and what is left goes in, violations come out."""
+"""Holds a history against the promises.
+
+Pure: what was recorded and what is left at the end goes in, violations come out.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,6 @@ def counts(history: History, finals: Finals) -> dict[str, int]:
         "entries stored": sum(map(len, finals.entries.values())),
         "retries": sum(row.original_task_id is not None for row in finals.rows.values()),
         "cancelled": sum(row.cancel_requested_at is not None for row in finals.rows.values()),
-        **{row.status: 0 for row in finals.rows.values()},
         **Counter(row.status for row in finals.rows.values()),
         **{f"refused {code}": count for code, count in sorted(codes.items(), key=str)},
     }

@@ -68,13 +68,14 @@ class Connection:
         return await self._exchange("GET", path, b"")
 
     async def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nContent-Length: {len(body)}\r\n\r\n"
+        fields = f"Host: {self._host}:{self._port}\r\nContent-Length: {len(body)}\r\n"
+        request = f"{method} {path} HTTP/1.1\r\n{fields}\r\n".encode() + body
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 if self._streams is None:
                     self._streams = await asyncio.open_connection(self._host, self._port)
                 reader, writer = self._streams
-                writer.write(head.encode() + body)
+                writer.write(request)
                 answer = await read_message(reader)
         except (OSError, EOFError, TimeoutError) as error:
             self.close()

@@ -72,7 +72,7 @@ def _copies_allowed(history: History, task_id: str) -> Counter[tuple[int | None,
 
 
 def numbered_entries_are_stored_once(history: History, finals: Finals) -> Iterator[Told]:
-    """An entry with a number of the caller's own is stored once at most, at that number, however often sent."""
+    """An entry with its caller's own number is stored there, once at most, however often sent."""
     for task_id, entries in finals.entries.items():
         own = {
             entry["e"]: entry["seqId"]

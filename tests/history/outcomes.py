@@ -45,7 +45,7 @@ def _same(end: Operation) -> dict[str, Any]:
 
 
 def answered_ends_stand(history: History, finals: Finals) -> Iterator[Told]:
-    """What was answered is what is stored: the state, the attempt, and the outcome of a call that was sent."""
+    """What was answered is what is stored: the state, and the attempt that brought it about."""
     for task_id in history.by_task:
         for end in history.accepted(task_id, *ENDS):
             row = finals.rows.get(task_id)

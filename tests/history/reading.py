@@ -23,8 +23,8 @@ from .record import Json
 READERS: Final = 8
 KEYS_GONE_SECONDS: Final = 10.0
 _ROWS: Final = """
-    select id, task_type, status, attempt, worker_id, result, error, original_task_id, retry_count, max_retries,
-           max_attempts, extract(epoch from created_at)::float8 as created_at,
+    select id, task_type, status, attempt, worker_id, result, error, original_task_id, retry_count,
+           max_retries, max_attempts, extract(epoch from created_at)::float8 as created_at,
            extract(epoch from completed_at)::float8 as completed_at,
            extract(epoch from timeout_at)::float8 as timeout_at,
            extract(epoch from cancel_requested_at)::float8 as cancel_requested_at,

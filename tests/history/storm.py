@@ -16,6 +16,8 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
+from services import wait_for
+
 from .draining import drain
 from .finals import Finals
 from .operations import History, read
@@ -47,6 +49,18 @@ class Plan(NamedTuple):
     at_most_seconds: float
 
 
+class Party(NamedTuple):
+    """A process of callers, and what it writes."""
+
+    process: subprocess.Popen[bytes]
+    file: Path
+
+    @property
+    def is_ready(self) -> bool:
+        """It has begun, and ends properly when it is told to."""
+        return self.file.exists()
+
+
 class Storm:
     """The processes of a run; leaving the ``with`` block ends all of them."""
 
@@ -55,8 +69,8 @@ class Storm:
         self._plan = plan
         self._folder = folder
         self._chance = random.Random(plan.seed)
-        self._parties: list[subprocess.Popen[bytes]] = []
-        self._stopped: tuple[subprocess.Popen[bytes], float] | None = None
+        self._parties: list[Party] = []
+        self._stopped: tuple[Party, float] | None = None
         self._count = 0
         self.kills = 0
         self.stops = 0
@@ -77,7 +91,8 @@ class Storm:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in [*self._parties, *([self._proxy] if self._proxy else [])]:
+        proxies = [self._proxy] if self._proxy else []
+        for process in (*(party.process for party in self._parties), *proxies):
             process.kill()
             process.wait()
             if process.stdout is not None:
@@ -103,10 +118,11 @@ class Storm:
     def calm(self) -> None:
         """Let the callers end by themselves."""
         self._revive()
+        assert wait_for(lambda: all(party.is_ready for party in self._parties), END_SECONDS)
         for party in self._parties:
-            party.send_signal(signal.SIGTERM)
+            party.process.send_signal(signal.SIGTERM)
         for party in self._parties:
-            assert party.wait(END_SECONDS) == 0
+            assert party.process.wait(END_SECONDS) == 0
 
     def operations(self) -> int:
         """How many calls were written down so far."""
@@ -127,33 +143,37 @@ class Storm:
         name = f"p{self._count}"
         self._count += 1
         file = self._folder / f"{name}.jsonl"
-        self._parties.append(_start("history.party", name, str(self._plan.seed), str(file), *self._urls))
+        process = _start("history.party", name, str(self._plan.seed), str(file), *self._urls)
+        self._parties.append(Party(process, file))
 
     def _stop_or_revive(self, now: float) -> None:
         if self._stopped is None:
-            party = self._chance.choice(self._parties)
-            party.send_signal(signal.SIGSTOP)
-            self._stopped = party, now
+            ready = [party for party in self._parties if party.is_ready]
+            if ready:
+                party = self._chance.choice(ready)
+                party.process.send_signal(signal.SIGSTOP)
+                self._stopped = party, now
         elif now - self._stopped[1] > STOPPED_SECONDS:
             self._revive()
 
     def _revive(self) -> None:
         if self._stopped is not None:
-            self._stopped[0].send_signal(signal.SIGCONT)
+            self._stopped[0].process.send_signal(signal.SIGCONT)
             self._stopped = None
             self.stops += 1
 
     def _kill_one(self) -> None:
         awake = [party for party in self._parties if self._stopped is None or party is not self._stopped[0]]
         party = self._chance.choice(awake)
-        party.kill()
-        party.wait()
+        party.process.kill()
+        party.process.wait()
         self._parties.remove(party)
         self.kills += 1
         self._add_party()
 
     def _assert_alive(self) -> None:
-        assert all(party.poll() is None for party in self._parties), "a process of callers ended by itself"
+        ended = [party.file for party in self._parties if party.process.poll() is not None]
+        assert not ended, f"callers ended by themselves: {ended}"
 
 
 def _start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
