@@ -100,10 +100,21 @@ class Claims:
         # Read where there may be history: an earlier attempt's, or a repeated claim's own.
         known = [record.id for _, fresh, record in claimed if record.attempt > 1 or not fresh]
         read = dict(zip(known, await self._tasks.read(known), strict=True)) if known else {}
-        return [
-            (n, read[record.id] if record.id in read else shown(record, None, with_history=True))
-            for n, _, record in claimed
-        ]
+        answers: list[tuple[int, Task | Exception | None]] = []
+        for n, fresh, record in claimed:
+            task = read.get(record.id)
+            if record.id in read and (not isinstance(task, Task) or _is_still(record, task)):
+                answers.append((n, task))
+            elif fresh:
+                answers.append((n, shown(record, None, with_history=True)))
+            else:
+                answers.append((n, None))  # it held the task a moment ago, and lost it since
+        return answers
+
+
+def _is_still(record: TaskRecord, task: Task) -> bool:
+    """Whether what was read after a claim is what was claimed: somebody else may have the task by then."""
+    return (task.attempt, task.worker_id) == (record.attempt, record.worker_id)
 
 
 def _identity(claim: ClaimTask) -> object:
