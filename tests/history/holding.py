@@ -96,7 +96,8 @@ def nothing_is_accepted_from_whoever_handed_back(history: History, finals: Final
     """After a release was answered the attempt writes nothing more; only the release can be repeated."""
     for task_id in history.by_task:
         handed_back = _first_answers(history.accepted(task_id, "release"))
-        for write in history.accepted(task_id, "progress", "heartbeat", *ENDS):
+        ends = history.ends(task_id, finals.rows.get(task_id))
+        for write in (*history.accepted(task_id, "progress", "heartbeat"), *ends):
             if handed_back.get(write.attempt, NEVER) < write.sent:
                 yield (
                     task_id,
@@ -107,7 +108,7 @@ def nothing_is_accepted_from_whoever_handed_back(history: History, finals: Final
 def nothing_is_accepted_after_the_end(history: History, finals: Finals) -> Iterator[Told]:
     """After an end was answered no other write is accepted; only that end can be repeated."""
     for task_id in history.by_task:
-        ends = history.accepted(task_id, *ENDS)
+        ends = history.ends(task_id, finals.rows.get(task_id))
         if not ends:
             continue
         first = min(ends, key=lambda end: end.done)
