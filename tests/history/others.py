@@ -7,7 +7,7 @@ from typing import Final
 
 from .record import Json
 from .tasks import LEASE_SECONDS, Holding
-from .worker import DOZE_SECONDS, Worker
+from .worker import Worker
 
 AT_ONCE: Final = 12
 
@@ -17,7 +17,7 @@ class BulkWorker(Worker):
 
     async def run(self) -> None:
         """Work until the process is to end."""
-        while not self.stopping():
+        while not self.stopping.is_set():
             held = [self.holding(task) for task in await self._claim_many()]
             if not held:
                 await self.restock()
@@ -25,7 +25,7 @@ class BulkWorker(Worker):
             for _ in range(self.chance.randint(1, 4)):
                 await self._report_all(held)
             if self.likely(0.02):
-                await asyncio.sleep(DOZE_SECONDS)
+                await self.doze()
             await self._end_all(held)
 
     async def _claim_many(self) -> list[Json]:
@@ -68,7 +68,7 @@ class Client(Worker):
 
     async def run(self) -> None:
         """Go on until the process is to end."""
-        while not self.stopping():
+        while not self.stopping.is_set():
             await asyncio.sleep(self.chance.uniform(0, 0.04))
             task = self.names.any_recent()
             if task is None or self.likely(0.2):

@@ -1,4 +1,7 @@
-"""A process full of callers: ``python -m history.party NAME SEED FILE URL...``, until SIGTERM."""
+"""A process full of callers: ``python -m history.party NAME SEED FILE URL...``.
+
+It goes on until SIGTERM, or until whoever started it is gone and its standard input with them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ ROLES: Final = (Worker,) * 5 + (BulkWorker,) * 2 + (Client,) * 2
 async def main(name: str, seed: str, file: Path, urls: list[str]) -> None:
     """Let all of them work until the process is told to end."""
     stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_reader(sys.stdin.fileno(), stopping.set)
     names = Names(name, random.Random(f"{seed} {name}"))
     with Recorder(file) as recorder:
         await asyncio.gather(
@@ -46,7 +51,7 @@ async def _run(
     chance = random.Random(f"{seed} {name}")
     caller = Caller(urls, recorder, chance)
     try:
-        await role(name, caller, names, chance, stopping.is_set).run()
+        await role(name, caller, names, chance, stopping).run()
     finally:
         caller.close()
 

@@ -3,6 +3,7 @@
 ``python -m history.proxy SEED URL...`` listens on one port for each URL and tells the ports in one line.
 Of the requests it passes on it drops some answers, which the service has sent and the caller never sees; it
 cuts some requests before they have arrived whole; and it hangs up on some while the service is at them.
+It ends with its standard input, that is, with whoever started it.
 """
 
 from __future__ import annotations
@@ -62,13 +63,15 @@ class Proxy:
 
 
 async def main(seed: str, urls: list[str]) -> None:
-    """Listen until the process is ended."""
+    """Listen until standard input ends."""
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), over.set)
     servers = [
         await asyncio.start_server(Proxy(url, random.Random(f"{seed} {at}")).serve, "127.0.0.1", 0)
         for at, url in enumerate(urls)
     ]
     print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)  # noqa: T201
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+    await over.wait()
 
 
 if __name__ == "__main__":

@@ -93,10 +93,7 @@ class Storm:
     ) -> None:
         proxies = [self._proxy] if self._proxy else []
         for process in (*(party.process for party in self._parties), *proxies):
-            process.kill()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            _end(process)
 
     def blow(self, tell: Callable[[str], None]) -> None:
         """Go on until there are enough operations and each kind of trouble has been."""
@@ -165,8 +162,7 @@ class Storm:
     def _kill_one(self) -> None:
         awake = [party for party in self._parties if self._stopped is None or party is not self._stopped[0]]
         party = self._chance.choice(awake)
-        party.process.kill()
-        party.process.wait()
+        _end(party.process)
         self._parties.remove(party)
         self.kills += 1
         self._add_party()
@@ -179,9 +175,18 @@ class Storm:
 def _start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE if module.endswith("proxy") else None,
         env={**os.environ, "PYTHONPATH": str(TESTS)},
     )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
 
 
 def run(

@@ -45,7 +45,7 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
 
 def _seed(request: pytest.FixtureRequest) -> int:
-    given: int | None = request.config.getoption("--history-seed")
+    given: int | None = request.config.getoption("--history-seed", None)
     return random.SystemRandom().randrange(1_000_000) if given is None else given
 
 
@@ -85,7 +85,7 @@ def test_a_short_storm_breaks_no_promise(
 def test_a_long_storm_breaks_no_promise(
     deployment: Deployment, request: pytest.FixtureRequest, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
-    operations: int = request.config.getoption("--history-operations")
+    operations: int = request.config.getoption("--history-operations", 200_000)
     plan = Plan(_seed(request), operations, processes=3, at_most_seconds=3600)
     began = time.monotonic()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from .caller import Caller
@@ -21,7 +21,7 @@ class Worker:
     """Works on one task at a time."""
 
     def __init__(
-        self, name: str, caller: Caller, names: Names, chance: random.Random, stopping: Callable[[], bool]
+        self, name: str, caller: Caller, names: Names, chance: random.Random, stopping: asyncio.Event
     ) -> None:
         self.name = name
         self.caller = caller
@@ -32,7 +32,7 @@ class Worker:
     async def run(self) -> None:
         """Work until the process is to end."""
         following: Json | None = None
-        while not self.stopping():
+        while not self.stopping.is_set():
             task = following or await self.claim()
             following = None
             if task is None:
@@ -45,6 +45,11 @@ class Worker:
 
     def likely(self, share: float) -> bool:
         return self.chance.random() < share
+
+    async def doze(self) -> None:
+        """Miss the end of a lease, unless the process is to end."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), DOZE_SECONDS)
 
     def wanted(self) -> Json:
         """A claim; without a ``claimId`` what is lost on the way comes back with its lease."""
@@ -75,7 +80,7 @@ class Worker:
 
     async def _step(self, held: Holding) -> Answer | None:
         if self.likely(0.012):
-            await asyncio.sleep(DOZE_SECONDS)
+            await self.doze()
         elif self.likely(0.05):
             await asyncio.sleep(self.chance.uniform(0, 0.3))
         if self.likely(0.2):
@@ -95,7 +100,7 @@ class Worker:
         if way == "forget":
             return None
         if way == "doze":
-            await asyncio.sleep(DOZE_SECONDS)
+            await self.doze()
             way = "complete"
         if way == "release":
             return await self._release(held)
