@@ -48,20 +48,19 @@ def attempts_rise_in_time(history: History, finals: Finals) -> Iterator[Told]:
 def every_attempt_was_asked_for(history: History, finals: Finals) -> Iterator[Told]:
     """Attempts rise by one: what nobody was told of, a claim or start without an answer has taken.
 
-    Each unanswered call accounts for as many tasks as it asked for. Unaccounted attempts are held against
-    the calls that were sent before a higher attempt was seen.
+    Each unanswered call accounts for one. Unaccounted attempts are held against the calls that were sent
+    before the attempt, or a higher one, was seen.
     """
     missing = sorted(_unseen_attempts(history, finals))
     asked = sorted(
-        (one.sent, one.body.get("limit", 1))
+        one.sent
         for one in history.operations
         if one.outcome == "unknown" and (one.claim is not None or one.verb == "start")
     )
     capacity, at = 0, 0
     for deadline, task_id, attempt in missing:
-        while at < len(asked) and asked[at][0] < deadline:
-            capacity += asked[at][1]
-            at += 1
+        while at < len(asked) and asked[at] < deadline:
+            capacity, at = capacity + 1, at + 1
         capacity -= 1
         if capacity < 0:
             yield task_id, f"attempt {attempt} was taken, but no call is left that could have done it"

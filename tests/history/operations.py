@@ -69,8 +69,7 @@ class Operation:
         if self.verb == "start":
             return [{**self.answer, "id": self.task_id}]
         if self.verb == "claim":
-            tasks: list[Json] = self.answer["tasks"] if "limit" in self.body else [self.answer]
-            return [task for task in tasks if task]
+            return [self.answer] if self.answer else []
         following = self.answer.get("next") if self.verb in ENDS else None
         return [following] if following else []
 
