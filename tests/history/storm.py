@@ -26,7 +26,9 @@ from .tasks import LEASE_SECONDS
 
 STOPPED_SECONDS: Final = LEASE_SECONDS + 1.5
 """A process sleeps through its leases, and goes on as if nothing had been."""
+FIRST_KILL_SECONDS: Final = 2.0
 KILL_EVERY_SECONDS: Final = 9.0
+TELL_EVERY_SECONDS: Final = 10.0
 END_SECONDS: Final = 60.0
 TESTS: Final = Path(__file__).parent.parent
 
@@ -97,17 +99,15 @@ class Storm:
 
     def blow(self, tell: Callable[[str], None]) -> None:
         """Go on until there are enough operations and each kind of trouble has been."""
-        began = time.monotonic()
-        told = began
-        killed = began
+        began = told = killed = time.monotonic()
         while not self._is_enough(time.monotonic() - began):
             time.sleep(0.2)
             now = time.monotonic()
             self._stop_or_revive(now)
-            if now - killed > min(KILL_EVERY_SECONDS, 2 + KILL_EVERY_SECONDS * self.kills):
+            if now - killed > (KILL_EVERY_SECONDS if self.kills else FIRST_KILL_SECONDS):
                 self._kill_one()
                 killed = now
-            if now - told > 10:
+            if now - told > TELL_EVERY_SECONDS:
                 told = now
                 tell(f"{self.operations():,} operations in {now - began:.0f} s, {self.kills} killed")
             self._assert_alive()
