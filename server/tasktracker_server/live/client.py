@@ -1,5 +1,6 @@
 """The connection to Redis or Valkey: scripts and commands in one pipeline, failing fast while it is away."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,9 @@ from tasktracker_server.live import scripts
 
 _PAUSE_AFTER_FAILURE = 0.5
 """Seconds in which nobody else waits for a connection that was just refused or timed out."""
+
+_LISTENING = 2
+"""Connections besides: the bus listens on one of its own, and may still hold the one it lost."""
 
 
 class Call(NamedTuple):
@@ -34,7 +38,7 @@ def command(*words: Any) -> Call:
 
 
 class LiveClient:
-    """Runs batches of calls, each batch in one round trip.
+    """Runs batches of calls, each batch in one round trip; so many at once, the others wait for their turn.
 
     Raises:
         RedisUnavailable: Redis did not answer; some of the batch may have been done all the same.
@@ -46,9 +50,11 @@ class LiveClient:
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
-            max_connections=connections,
+            max_connections=connections + _LISTENING,
             protocol=2,
         )
+        # A pool that runs out of connections refuses, which would look as if Redis were away.
+        self._turns = asyncio.Semaphore(connections)
         self._scripts: dict[str, scripts.Script] = {}
         self._away_until = 0.0
 
@@ -61,6 +67,10 @@ class LiveClient:
         """The answers in order; an error of a single call stands in its place."""
         if not calls:
             return []
+        async with self._turns:
+            return await self._run(calls)
+
+    async def _run(self, calls: Sequence[Call]) -> list[Any]:
         if self.is_away:
             raise RedisUnavailable
         sent = False

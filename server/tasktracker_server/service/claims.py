@@ -138,6 +138,10 @@ class Claims:
             bare = shown(record, None, with_history=with_history)
             task = read.get(record.id, bare)
             so_far = prepared.setdefault(n, [])
+            if isinstance(task, Task) and not _is_still(record, task):
+                if not fresh:
+                    continue  # it held the task a moment ago, and lost it since
+                task = bare
             if isinstance(task, Task) and isinstance(so_far, list):
                 so_far.append(task)
                 continue
@@ -156,6 +160,11 @@ class Claims:
             return dict(zip(task_ids, await read(task_ids), strict=True))
         except TrackerError as error:
             return dict.fromkeys(task_ids, error)
+
+
+def _is_still(record: TaskRecord, task: Task) -> bool:
+    """Whether what was read after a claim is what was claimed: somebody else may have the task by then."""
+    return (task.attempt, task.worker_id) == (record.attempt, record.worker_id)
 
 
 def _types(given: Iterable[str]) -> tuple[str, ...]:
