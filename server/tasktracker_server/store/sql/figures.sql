@@ -23,11 +23,13 @@ figures as (
 )
 select case when grouping(task_type) = 0 then task_type end, coalesce(sum(pending), 0)::bigint,
        coalesce(sum(in_progress), 0)::bigint,
-       round(extract(epoch from greatest(now() - min(due), interval '0'))::numeric, 3)::float8,
+       -- A clock that was set back makes no task wait for less than nothing.
+       round(extract(epoch from now() - least(min(due), case when min(due) is not null then now() end)), 3)::float8,
        coalesce(sum(registered), 0)::bigint, coalesce(sum(completed), 0)::bigint,
        coalesce(sum(failed), 0)::bigint, coalesce(sum(timed_out), 0)::bigint
 from figures
 group by grouping sets ((), (task_type))
 having grouping(task_type) = 1 or task_type <> ''
-order by grouping(task_type) desc, sum(pending) + sum(in_progress) desc, sum(registered) desc, task_type
+order by grouping(task_type) desc,
+         sum(pending + in_progress + registered + completed + failed + timed_out) desc, task_type
 limit %(types)s + 1
