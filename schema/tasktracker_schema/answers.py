@@ -61,7 +61,7 @@ class Task(Answer, frozen=True):
     last_progress: ProgressEntry | None
 
 
-class TaskRow(Answer, frozen=True):
+class TaskRow(Answer, frozen=True, kw_only=True):
     """A task without its history, as lists and bulk claims show it.
 
     In a list the opaque values are ``UNSET`` unless ``fields=full`` was asked for.
@@ -70,10 +70,10 @@ class TaskRow(Answer, frozen=True):
     id: str
     task_type: str
     status: TaskStatus
-    metadata: JsonObject | None | UnsetType
-    params: JsonObject | None | UnsetType
-    result: Any
-    error: Any
+    metadata: JsonObject | None | UnsetType = UNSET
+    params: JsonObject | None | UnsetType = UNSET
+    result: Any | UnsetType = UNSET
+    error: Any | UnsetType = UNSET
     timeout_seconds: int
     worker_id: str | None
     original_task_id: str | None
@@ -92,7 +92,7 @@ class TaskRow(Answer, frozen=True):
     cancel_requested_at: Timestamp | None
     new_task_id: str | None
     last_seq_id: int | None
-    last_progress: ProgressEntry | None | UnsetType
+    last_progress: ProgressEntry | None | UnsetType = UNSET
 
 
 class RegisteredTask(Answer, frozen=True):

@@ -30,6 +30,10 @@ TASK_TYPES_MAX: Final = 100
 BULK_ITEMS_MAX: Final = 1_000
 LIST_LIMIT_DEFAULT: Final = 50
 LIST_LIMIT_MAX: Final = 500
+ROW_PROGRESS_BYTES: Final = 1024
+"""A longer ``lastProgress`` is left out of a list's rows."""
+STATS_TYPES: Final = 1_000
+"""Types with figures of their own: the busiest."""
 PROGRESS_LIMIT_DEFAULT: Final = 1_000
 PROGRESS_LIMIT_MAX: Final = 10_000
 EVENTS_TASKS_MAX: Final = 100

@@ -38,6 +38,19 @@ OPERATIONS: Final[dict[str, str]] = {
         "The task with the newest 10,000 entries of its history. `progressHistory` is null, not empty, where"
         " live history can't be read at the moment."
     ),
+    "list": (
+        "The tasks that fit all filters, newest first; `status` may be repeated, and `originalTaskId` finds"
+        " the root of a chain beside its retries. A page holds 50 tasks, or"
+        " `limit` up to 500; it may hold fewer, even none, where tasks are large or rare: the list ends only"
+        " where `nextCursor` is null. A cursor goes with its filters. Rows have no `progressHistory`; without"
+        " `fields=full` no `metadata`, `params`, `result` and `error` either, and never a `lastProgress` of"
+        " more than 1 KiB."
+    ),
+    "stats": (
+        "How many tasks are unfinished, for how many seconds the oldest that may be claimed has been waiting,"
+        " and what happened in the last 60 minutes, together and for the 1,000 busiest types. The figures"
+        " may be a second old, or a few where very many tasks are unfinished."
+    ),
     "progress": (
         "Appends one entry, or up to 1,000 in order, all or none. Each gets the next number of the task as"
         " its `seqId`. An object may carry its own `seqId` (in an array all or none, consecutive): then a"
@@ -117,13 +130,17 @@ FIELDS: Final[dict[str, str]] = {
     "items": "1 to 1,000",
     "tasks": "1 to 1,000",
     "leaseSeconds": "The task goes back to the queue when nothing is heard of its worker for so long",
-    "limit": "At most so many",
     "waitSeconds": "How long the call may wait for a task",
     "retry": "Whether a new task may take its place",
     "progress": "One entry, or an array of them",
     "afterSeqId": "Entries up to this number are left out",
     "ignoreHistory": "Leave out all history; wins over `afterSeqId`",
     "lifecycle": "Tell every change of state, not only the last",
+    "createdAfter": "Registered at this time or later",
+    "createdBefore": "Registered before this time",
+    "limit": "How many at most",
+    "cursor": "`nextCursor` of the page before, as it came",
+    "fields": "`full`: with metadata, params, result and error",
     "named": "Whether events carry an `event:` line; without it a page's `onmessage` gets them",
     "heartbeatSeconds": "A comment line is sent after so much silence",
 }
@@ -187,6 +204,13 @@ _TASK: Final[dict[str, Any]] = {
     "lastSeqId": 1,
     "lastProgress": {"seqId": 1, "timestamp": _AT, "data": {"seqId": 1, "percent": 42}},
 }
+_LARGE: Final = {"progressHistory", "metadata", "params", "result", "error"}
+_ROW: Final = {name: value for name, value in _TASK.items() if name not in _LARGE}
+_FIGURES: Final[dict[str, Any]] = {
+    "counts": {"pending": 12, "in_progress": 4},
+    "oldestPendingSeconds": 3.2,
+    "lastHour": {"registered": 120, "completed": 118, "failed": 1, "timeout": 0},
+}
 _HELD: Final = {"workerId": "w1", "attempt": 1}
 
 BODIES: Final[dict[str, Any]] = {
@@ -230,6 +254,11 @@ ANSWERS: Final[dict[str, Any]] = {
     "fail": {"taskId": "enc-1", "status": "failed", "updatedAt": _AT, "newTaskId": None},
     "timeOut": {"taskId": "enc-1", "status": "timeout", "updatedAt": _AT},
     "get": _TASK,
+    "list": {"tasks": [_ROW], "nextCursor": None},
+    "stats": {
+        **_FIGURES,
+        "types": [{"taskType": "video.encode", **_FIGURES}],
+    },
     "progress": {
         "taskId": "enc-1",
         "seqId": 1,

@@ -304,6 +304,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     FAIL,
     TIME_OUT,
     GET,
+    LIST,
+    STATS,
     PROGRESS,
     TRACK,
     PROCESS_TIMEOUTS,

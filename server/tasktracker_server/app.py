@@ -19,28 +19,37 @@ from tasktracker_server.live.log import ProgressLog
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.claims import Claims
 from tasktracker_server.service.ending import Ending
+from tasktracker_server.service.finding import Finding
 from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.following import HistoryReader
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.progress import Progress
 from tasktracker_server.service.renewing import Renewals
+from tasktracker_server.service.retention import Retention
 from tasktracker_server.service.returning import Returns
 from tasktracker_server.service.service import Service, Verbs
+from tasktracker_server.service.statistics import Statistics
 from tasktracker_server.service.sweeper import Sweeper
 from tasktracker_server.service.tasks import Tasks
 from tasktracker_server.service.tracking import Tracking
 from tasktracker_server.service.waiting import CHECK_SECONDS, WaitingRoom
 from tasktracker_server.settings import Settings
 from tasktracker_server.store.database import Database
+from tasktracker_server.store.figures import FigureStore
 from tasktracker_server.store.histories import HistoryStore
+from tasktracker_server.store.lists import ListStore
 from tasktracker_server.store.migrate import migrate
+from tasktracker_server.store.retention import RetentionStore
 from tasktracker_server.store.tasks import TaskStore
 
 log = logging.getLogger(__name__)
 
 _MIGRATE_PAUSE_SECONDS = 1.0
 _RENEWAL_SECONDS = 0.5
+_COUNT_SECONDS = 5.0
+_RETENTION_SWEEPS = 20
+"""What is too old is looked for once in so many looks for what is due."""
 
 
 async def serve(
@@ -79,6 +88,9 @@ class _Stores:
 
     tasks: TaskStore
     histories: HistoryStore
+    lists: ListStore
+    figures: FigureStore
+    retention: RetentionStore
     live: ProgressLog
     bus: EventBus
     health: Health
@@ -116,6 +128,8 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
             heartbeat_seconds=settings.heartbeat_seconds,
             lifetime_seconds=settings.stream_lifetime,
         )
+        statistics = Statistics(stores.figures)
+        retention = Retention(stores.retention, stores.live, ending, settings.retention_ages)
         sweeper = Sweeper(
             stores.tasks,
             stores.histories,
@@ -128,6 +142,8 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
                 (leases.sweep, settings.sweep_seconds),
                 (renewals.flush, _RENEWAL_SECONDS),
                 (room.check, CHECK_SECONDS),
+                (statistics.count, _COUNT_SECONDS),
+                (retention.walk, _RETENTION_SWEEPS * settings.sweep_seconds),
             ),
         )
         for part in (renewals, ending, stores.bus, room, returns, sweeper):
@@ -136,7 +152,8 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         sweeper.start()
         checking = asyncio.create_task(tracking.check_forever(), name="tracking-check")
         stack.callback(checking.cancel)
-        yield Service(single, bulk, claims, room, tracking, stores.health)
+        finding = Finding(stores.lists, stores.live)
+        yield Service(single, bulk, claims, room, tracking, finding, statistics, stores.health)
 
 
 async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
@@ -158,6 +175,9 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
     return _Stores(
         TaskStore(database),
         HistoryStore(database),
+        ListStore(database),
+        FigureStore(database),
+        RetentionStore(database),
         live,
         EventBus(client, keys),
         Health(__version__, database.answers, client.answers),

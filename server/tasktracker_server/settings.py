@@ -7,7 +7,7 @@ through ``SETTINGS``. Nothing else in the server reads the environment.
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self, get_args, get_origin
 
@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tasktracker_schema import limits
 from tasktracker_server import environment
+from tasktracker_server.core.retention import Ages, parse_age, parse_ages
 
 _PASSWORD: Final = re.compile(r"(?<=://)([^:/?#]*):.*@|([?&](?:ssl)?password=)[^&#]*", re.DOTALL)
 _KEY_PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
@@ -114,6 +115,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 10_000
     shutdown_seconds: Annotated[float, Say("Seconds for what is under way at a shutdown.", 0, 3_600)] = 10.0
     sweep_seconds: Annotated[float, Say("Seconds between looks for what is overdue or due.", 0.05, 60)] = 0.5
+    retention: Annotated[
+        str, Say("Age at which ended tasks are deleted, counted from their end.", default="forever")
+    ] = "forever"
+    retention_by_type: Annotated[
+        str, Say("Other ages for some types, as video.encode=7d,mail=forever.", default="none")
+    ] = ""
     statement_timeout_seconds: Annotated[float, Say("Seconds PostgreSQL gets for a statement.", 0.1, 600)] = (
         5.0
     )
@@ -142,6 +149,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if problems:
             raise InvalidSettings(problems)
         return cls(**values)
+
+    @property
+    def retention_ages(self) -> Ages:
+        """How long ended tasks are kept."""
+        return Ages(parse_age(self.retention), parse_ages(self.retention_by_type))
 
     def describe(self) -> dict[str, str]:
         """Each value as a person may see it: passwords are masked."""
@@ -211,11 +223,12 @@ class Setting(msgspec.Struct, frozen=True):
         if self.secret and value is not None:
             scheme, _, rest = value.partition("://")
             return scheme in self.say.schemes and bool(rest)
-        return self.name != "redis_prefix" or bool(_KEY_PREFIX.fullmatch(value))
+        check = _CHECKS.get(self.name)
+        return check is None or check(value)
 
     def show(self, value: object) -> str:
         """The value without its passwords."""
-        if value is None:
+        if value is None or (value == "" and self.say.default):
             return self.default
         return masked(str(value)) if self.secret else str(value)
 
@@ -223,6 +236,30 @@ class Setting(msgspec.Struct, frozen=True):
 def masked(url: str) -> str:
     """The URL with ``***`` for every password in it, malformed ones included."""
     return _PASSWORD.sub(lambda m: f"{m[2]}***" if m[2] else f"{m[1]}:***@", url)
+
+
+def _can(parse: Callable[[str], object]) -> Callable[[Any], bool]:
+    def check(value: Any) -> bool:
+        try:
+            parse(value)
+        except ValueError:
+            return False
+        return True
+
+    return check
+
+
+_CHECKS: Final[dict[str, Callable[[Any], bool]]] = {
+    "redis_prefix": lambda value: bool(_KEY_PREFIX.fullmatch(value)),
+    "retention": _can(parse_age),
+    "retention_by_type": _can(parse_ages),
+}
+_EXPECTED: Final = {
+    "redis_prefix": "1 to 100 of A-Z a-z 0-9 _ . : -",
+    "retention": "an age of a minute or more, as 36h or 30d (s, m, h, d, w), or forever",
+    "retention_by_type": "type=age with commas between, each age as 36h or 30d, or forever",
+}
+"""What texts that are checked have to be."""
 
 
 def _as_path(kind: type, given: Any) -> Path:
@@ -251,8 +288,8 @@ def _expectation(name: str, kind: Any, say: Say, choices: tuple[str, ...]) -> st
         return "a URL that begins with " + " or ".join(f"{scheme}://" for scheme in say.schemes)
     if say.low is not None:
         return f"{'a whole number' if kind is int else 'a number'} from {say.low} to {say.high}"
-    if name == "redis_prefix":
-        return "1 to 100 of A-Z a-z 0-9 _ . : -"
+    if name in _EXPECTED:
+        return _EXPECTED[name]
     return "a directory" if kind is Path else "an address or a name"
 
 

@@ -83,9 +83,8 @@ class Answering:
     frames: Frames | None = None
     claimed: Callable[[], Coroutine[Any, Any, answers.Task | None]] | None = None
 
-    single = bulk = tasks = progress = finishing = leases = claims = tracking = health = property(
-        lambda self: self
-    )
+    single = bulk = tasks = progress = finishing = leases = property(lambda self: self)
+    claims = tracking = finding = statistics = health = property(lambda self: self)
 
     async def register(self, wanted: requests.RegisterTask, /) -> answers.RegisteredTask:
         return answers.RegisteredTask(wanted.task_id or "new", "pending", AT, AT)
@@ -148,6 +147,13 @@ class Answering:
         if task_id == "unknown":
             raise TaskNotFound(task_id)
         return self.frames
+
+    async def page(self, query: requests.ListTasksQuery, /) -> answers.TaskPage:
+        return answers.TaskPage([], query.cursor)
+
+    async def now(self) -> answers.Stats:
+        hour = answers.HourCounts(0, 0, 0, 0)
+        return answers.Stats(answers.ActiveCounts(0, 0), None, hour, [])
 
     async def readiness(self) -> answers.Readiness:
         return self.readiness_now

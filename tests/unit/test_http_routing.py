@@ -76,7 +76,7 @@ def test_an_unknown_path_is_not_found(path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("GET", BASE, "POST, OPTIONS"),
+        ("PUT", BASE, "POST, GET, HEAD, OPTIONS"),
         ("GET", f"{BASE}/claim", "POST, OPTIONS"),
         ("DELETE", f"{BASE}/x", "GET, HEAD, OPTIONS"),
         ("HEAD", f"{BASE}/x/track", "GET, OPTIONS"),

@@ -4,6 +4,7 @@
 
     TrackerError                 code, message, details, retry_after
     ├── InvalidRequest           400  names the field
+    ├── InvalidCursor            400
     ├── TaskNotFound             404
     ├── TaskExists               409  details: existing, sameRequest
     ├── WrongStatus              409  details: status (start: workerId, attempt too)
@@ -47,6 +48,17 @@ class InvalidJson(TrackerError):
     """The body is not JSON."""
 
     code = ErrorCode.INVALID_JSON
+
+
+class InvalidCursor(TrackerError):
+    """The cursor is none of ours, or was given out for other filters."""
+
+    code = ErrorCode.INVALID_CURSOR
+
+    def __init__(self) -> None:
+        super().__init__(
+            "`$.cursor` does not belong to these filters; send `nextCursor` as it came, and the same filters."
+        )
 
 
 class AttemptRequired(TrackerError):

@@ -148,3 +148,15 @@ class Read:
     """The last number given."""
     complete: bool
     entries: list[bytes]
+
+
+@dataclass(slots=True, frozen=True)
+class Glance:
+    """The latest entry of a live log."""
+
+    state: str
+    """Empty where there is no log."""
+    number: int
+    """0 where there is no entry."""
+    entry: bytes
+    """Empty where it is longer than was asked for."""

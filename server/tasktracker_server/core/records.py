@@ -272,6 +272,43 @@ class TaskRecord:
     """Stored entries, as lines."""
 
 
+class Place(NamedTuple):
+    """A task's place in a list: newest first is largest first."""
+
+    place: int
+    """When it was created, in milliseconds since 1970; in a chain, how many retries came before it."""
+    within: int
+    """Tells those of one moment apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which tasks to list, and from where on."""
+
+    statuses: tuple[str, ...]
+    task_type: str | None
+    worker_id: str | None
+    root: str | None
+    """Only this chain."""
+    after: int
+    """Created at this time or later, in milliseconds since 1970."""
+    until: int
+    """Created before this time."""
+    before: Place
+    """Only what comes after this place in the list."""
+    limit: int
+    full: bool
+    """With the values that may be large."""
+
+
+class Listed(NamedTuple):
+    """A page of tasks, each with the latest of its stored entries, if that was easily found."""
+
+    tasks: list[TaskRecord]
+    next: Place | None
+    """Where the rest begins; ``None`` where there is none."""
+
+
 class StoredHistory(NamedTuple):
     """A task's state beside the next stored entries after some number."""
 
@@ -342,6 +379,31 @@ class Archive(Struct):
     """``lost`` counts only while the task still owes its live log."""
 
 
+class TypeFigures(NamedTuple):
+    """Figures of one task type, or of all."""
+
+    task_type: str | None
+    """``None``: of all types together."""
+    pending: int
+    in_progress: int
+    oldest_pending_seconds: float | None
+    registered: int
+    completed: int
+    failed: int
+    timeout: int
+
+
+class Kept(NamedTuple):
+    """An ended task that retention looked at."""
+
+    id: str
+    ord: int
+    history_bytes: int
+    place: Place
+    expired: bool
+    """It may be deleted."""
+
+
 class TaskState(NamedTuple):
     """How a task stands, as closing its live log needs it once it ended."""
 
@@ -365,3 +427,8 @@ TASK_COLUMNS = (
     "t.cancel_requested_at, t.new_task_id"
 )
 """The columns of a :class:`TaskRecord`, in its order."""
+
+ROW_COLUMNS = TASK_COLUMNS.replace(
+    "t.metadata, t.params, t.result, t.error", "v.metadata, v.params, v.result, v.error"
+)
+"""The same, with the large values from ``v``: the task itself, or nothing where they are left out."""

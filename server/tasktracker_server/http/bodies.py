@@ -6,7 +6,7 @@ nothing, never ``null``.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl
 
@@ -57,35 +57,68 @@ class QueryReader(Generic[R]):
     def __init__(self, kind: type[R]) -> None:
         self._kind = kind
         self._left_out = kind()
+        shapes = {field.encode_name: _shape(field.type) for field in _fields_of(kind)}
+        self._lists = {name for name, (is_list, _) in shapes.items() if is_list}
+        self._choices = {name: choices for name, (_, choices) in shapes.items() if choices}
 
     def __call__(self, text: str) -> R:
-        """The query's fields; of a name given twice the last one counts."""
+        """The query's fields; only a list may be given twice, of any other the last one counts."""
         if not text:
             return self._left_out
-        given = query_fields(text)
+        given: dict[str, Any] = {}
+        for name, value in query_pairs(text):
+            if name in self._lists:
+                given.setdefault(name, []).append(value)
+            else:
+                given[name] = value
         try:
             return msgspec.convert(given, self._kind, strict=False)
         except msgspec.ValidationError as error:
-            raise InvalidRequest(_query_words(str(error), given)) from error
+            raise InvalidRequest(self._words(str(error), given)) from error
+
+    def _words(self, message: str, given: dict[str, Any]) -> str:
+        found = problem(message)
+        name, _, at = found.path.removeprefix("$.").partition("[")
+        value = given.get(name, "")
+        if isinstance(value, list):
+            value = value[int(at.rstrip("]"))] if at else ""
+        if "RFC 3339" in found.words and " " in value:
+            return (
+                f"`{found.path}` holds a space where the offset's + should be; a + in a query is sent as %2B."
+            )
+        if name in self._choices and "enum value" in found.words:
+            found = found._replace(words=f"must be {' or '.join(self._choices[name])}", got=value)
+        return str(found._replace(got=f"'{value[:40]}'" if found.got else ""))
 
 
-def query_fields(text: str) -> dict[str, str]:
+def _fields_of(kind: type[Request]) -> Iterable[msgspec.inspect.Field]:
+    read = msgspec.inspect.type_info(kind)
+    return read.fields if isinstance(read, msgspec.inspect.StructType) else ()
+
+
+def _shape(kind: msgspec.inspect.Type) -> tuple[bool, tuple[str, ...]]:
+    """Whether a field is a list, and the words it may hold where these are few."""
+    if isinstance(kind, msgspec.inspect.UnionType):
+        shapes = [_shape(each) for each in kind.types if not isinstance(each, msgspec.inspect.NoneType)]
+        return shapes[0] if len(shapes) == 1 else (False, ())
+    if isinstance(kind, msgspec.inspect.Metadata):
+        return _shape(kind.type)
+    if isinstance(kind, msgspec.inspect.ListType):
+        return True, _shape(kind.item_type)[1]
+    if isinstance(kind, msgspec.inspect.LiteralType):
+        return False, tuple(map(str, kind.values))
+    return False, ()
+
+
+def query_pairs(text: str) -> list[tuple[str, str]]:
     """The names and values of a query string as the request line has it (bytes as latin-1)."""
     if _BROKEN_PERCENT.search(text):
         raise InvalidRequest("The query has a % that is not followed by two hexadecimal digits; write %25.")
     try:
         decoded = text if text.isascii() else text.encode("latin-1").decode()
-        return dict(parse_qsl(decoded, keep_blank_values=True, errors="strict"))
+        return parse_qsl(decoded, keep_blank_values=True, errors="strict")
     except UnicodeDecodeError as error:
         raise InvalidRequest("The query is not UTF-8.") from error
-
-
-def _query_words(message: str, given: dict[str, str]) -> str:
-    found = problem(message)
-    value = given.get(found.path.removeprefix("$."), "")
-    if "RFC 3339" in found.words and " " in value:
-        return f"`{found.path}` holds a space where the offset's + should be; a + in a query is sent as %2B."
-    return str(found._replace(got=f"'{value[:40]}'" if found.got else ""))
 
 
 def _explained(error: Exception, body: bytes) -> TrackerError:

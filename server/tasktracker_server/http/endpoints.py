@@ -28,6 +28,7 @@ _read_claim: Final = BodyReader(requests.ClaimTask)
 _read_bulk_claim: Final = BodyReader(requests.BulkClaim)
 _read_nothing: Final = BodyReader(requests.Nothing)
 _read_get_query: Final = QueryReader(requests.GetTaskQuery)
+_read_list_query: Final = QueryReader(requests.ListTasksQuery)
 _read_track_query: Final = QueryReader(requests.TrackQuery)
 
 
@@ -45,6 +46,16 @@ async def get(call: Call) -> Reply:
     """``GET /:taskId``."""
     query = _read_get_query(call.query)
     return answered(await call.service.single.tasks.get(call.task_id, query.progress is not False))
+
+
+async def list_tasks(call: Call) -> Reply:
+    """``GET /``."""
+    return answered(await call.service.finding.page(_read_list_query(call.query)))
+
+
+async def stats(call: Call) -> Reply:
+    """``GET /stats``."""
+    return answered(await call.service.statistics.now())
 
 
 async def track(call: Call) -> Reply | EventStream:
@@ -126,6 +137,8 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     routes.START.name: start,
     routes.TIME_OUT.name: time_out,
     routes.GET.name: get,
+    routes.LIST.name: list_tasks,
+    routes.STATS.name: stats,
     routes.TRACK.name: track,
     routes.PROCESS_TIMEOUTS.name: process_timeouts,
     routes.CLAIM.name: claim,

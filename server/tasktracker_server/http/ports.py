@@ -123,6 +123,22 @@ class Tracking(Protocol):
         ...
 
 
+class Finding(Protocol):
+    """Lists of tasks."""
+
+    async def page(self, query: requests.ListTasksQuery, /) -> answers.TaskPage:
+        """The next tasks that fit."""
+        ...
+
+
+class Statistics(Protocol):
+    """Figures of all tasks."""
+
+    async def now(self) -> answers.Stats:
+        """Figures of this moment, or nearly."""
+        ...
+
+
 class Health(Protocol):
     """What this process says of itself."""
 
@@ -181,6 +197,16 @@ class Service(Protocol):
     @property
     def tracking(self) -> Tracking:
         """Streams."""
+        ...
+
+    @property
+    def finding(self) -> Finding:
+        """Lists."""
+        ...
+
+    @property
+    def statistics(self) -> Statistics:
+        """Figures."""
         ...
 
     @property

@@ -13,6 +13,7 @@ from tasktracker_server.core.log import (
     Close,
     Closed,
     Fence,
+    Glance,
     Note,
     Peeked,
     Read,
@@ -172,15 +173,31 @@ class ProgressLog:
             ]
         )
 
-    async def forget(self, task_ids: Sequence[str]) -> None:
-        """Remove every key of tasks that no longer exist."""
-        for task_id in task_ids:
-            await self._run(
-                [
-                    command("DEL", *self._keys.of_task(task_id)),
-                    command("ZREM", self._keys.live_index, task_id),
-                ]
-            )
+    async def forget(self, tasks: Sequence[tuple[str, int]], *, gone: bool) -> list[bool]:
+        """Remove what is left of these tasks' logs (task, ord), never that of a later task of the same id.
+
+        Whether nothing is left: unless the tasks are ``gone``, what waits to be stored stays.
+        """
+        mode = "gone" if gone else "settled"
+        calls = [Call("forget", self._keys.of_task(task_id), (ord, mode)) for task_id, ord in tasks]
+        answers = await self._run(calls)
+        forgotten = [task_id for (task_id, _), answer in zip(tasks, answers, strict=True) if answer == 1]
+        if forgotten:
+            await self._run([command("ZREM", self._keys.live_index, *forgotten)])
+        return [answer == 1 for answer in answers]
+
+    async def ords(self, task_ids: Sequence[str]) -> list[int]:
+        """Which registration of its id each log belongs to; 0 where that is not known."""
+        calls = [command("HGET", self._keys.live(task_id), "ord") for task_id in task_ids]
+        return [int(answer or 0) for answer in await self._run(calls)]
+
+    async def glance(self, task_ids: Sequence[str], max_bytes: int) -> list[Glance]:
+        """The latest entry of each log, where it is not longer than this."""
+        calls = [
+            Call("glance", (self._keys.live(task_id), self._keys.progress(task_id)), (max_bytes,))
+            for task_id in task_ids
+        ]
+        return [Glance(state.decode(), number, entry) for state, number, entry in await self._run(calls)]
 
     async def tail(self, task_ids: Sequence[str], entries: int) -> list[Read]:
         """The newest entries of each log."""

@@ -20,7 +20,10 @@ class Script(NamedTuple):
     sha: str
 
 
-NAMES = ("append", "close", "drop", "extend", "fence", "note", "peek", "read", "seed", "verify", "void")
+NAMES = (
+    "append", "close", "drop", "extend", "fence", "forget", "glance", "note", "peek", "read", "seed",
+    "verify", "void",
+)  # fmt: skip
 
 
 def made_for(run_id: str) -> dict[str, Script]:

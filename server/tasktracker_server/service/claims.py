@@ -12,7 +12,7 @@ from tasktracker_schema.requests import BulkClaim, ClaimTask
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.core.log import Fence
-from tasktracker_server.core.records import Claimed, Claimer
+from tasktracker_server.core.records import Claimed, Claimer, TaskRecord
 from tasktracker_server.core.shapes import row_of, shown
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.fencing import fence

@@ -117,8 +117,18 @@ class Ending:
     async def help(self, task_ids: Sequence[str]) -> None:
         """Close the logs of those tasks that have ended; forget logs of tasks that are gone."""
         rows = await self._histories.ends(task_ids)
-        await self._live.forget([task_id for task_id, row in zip(task_ids, rows, strict=True) if row is None])
+        await self._forget([task_id for task_id, row in zip(task_ids, rows, strict=True) if row is None])
         await self.close([row for row in rows if row is not None and is_terminal(row.status)], by_ender=False)
+
+    async def _forget(self, task_ids: Sequence[str]) -> None:
+        """Remove logs of tasks that are gone, but not those of tasks registered anew under their ids."""
+        if not task_ids:
+            return
+        ords = await self._live.ords(task_ids)
+        # A log that was there before this look, without a task now, is of a task that was deleted.
+        rows = await self._histories.ends(task_ids)
+        gone = [(task_id, ord) for task_id, ord, row in zip(task_ids, ords, rows, strict=True) if row is None]
+        await self._live.forget(gone, gone=True)
 
     def help_later(self, task_id: str) -> None:
         """Somebody saw a log of an ended task: close it when its ender must have done so."""

@@ -10,6 +10,7 @@ from tasktracker_server.core.log import (
     Close,
     Closed,
     Fence,
+    Glance,
     Note,
     Peeked,
     Read,
@@ -28,7 +29,11 @@ from tasktracker_server.core.records import (
     EndOutcome,
     Existing,
     Holder,
+    Kept,
     Lapse,
+    Listed,
+    Listing,
+    Place,
     Registered,
     Registration,
     Release,
@@ -41,6 +46,7 @@ from tasktracker_server.core.records import (
     StoredHistory,
     TaskRecord,
     TaskState,
+    TypeFigures,
 )
 
 
@@ -76,6 +82,28 @@ class HistoryStore(Protocol):
     async def debts(self, limit: int) -> list[str]: ...
 
 
+class ListStore(Protocol):
+    """Lists of tasks."""
+
+    async def page(self, wanted: Listing) -> Listed: ...
+
+
+class FigureStore(Protocol):
+    """What is counted of tasks."""
+
+    async def count(self) -> bool: ...
+    async def figures(self, types: int) -> list[TypeFigures]: ...
+
+
+class RetentionStore(Protocol):
+    """Ended tasks that are no longer wanted."""
+
+    async def take_turn(self, holder: str, seconds: float) -> bool: ...
+    async def next_type(self, status: str, after: str) -> str | None: ...
+    async def look(self, status: str, task_type: str, age: float, after: Place, limit: int) -> list[Kept]: ...
+    async def delete(self, task_ids: Sequence[str], age: float) -> int: ...
+
+
 class ProgressLog(Protocol):
     """The live part of progress."""
 
@@ -89,7 +117,9 @@ class ProgressLog(Protocol):
     async def peek(self, task_ids: Sequence[str]) -> list[Peeked]: ...
     async def close(self, closes: Sequence[Close]) -> list[Closed]: ...
     async def drop(self, task_id: str, history_upto: int, ord: int) -> None: ...
-    async def forget(self, task_ids: Sequence[str]) -> None: ...
+    async def forget(self, tasks: Sequence[tuple[str, int]], *, gone: bool) -> list[bool]: ...
+    async def ords(self, task_ids: Sequence[str]) -> list[int]: ...
+    async def glance(self, task_ids: Sequence[str], max_bytes: int) -> list[Glance]: ...
     async def tail(self, task_ids: Sequence[str], entries: int) -> list[Read]: ...
     async def after(self, task_id: str, seq_id: int, *, entries: int, max_bytes: int) -> Read: ...
     async def last_numbers(self, task_ids: Sequence[str]) -> list[int]: ...

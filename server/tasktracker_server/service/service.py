@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from tasktracker_server.service.claims import Claims
+from tasktracker_server.service.finding import Finding
 from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.progress import Progress
+from tasktracker_server.service.statistics import Statistics
 from tasktracker_server.service.tasks import Tasks
 from tasktracker_server.service.tracking import Tracking
 from tasktracker_server.service.waiting import WaitingRoom
@@ -32,4 +34,6 @@ class Service:
     claims: Claims
     room: WaitingRoom
     tracking: Tracking
+    finding: Finding
+    statistics: Statistics
     health: Health

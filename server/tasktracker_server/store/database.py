@@ -29,7 +29,7 @@ _TRIES = 4
 
 # Every hot statement finds its rows by index. Plans are made once per connection, perhaps while the
 # tables were empty, and must not turn into scans or hash joins when they have grown.
-_SESSION = (
+SESSION = (
     ("timezone", "UTC"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -93,7 +93,7 @@ class Database:
     async def _configure(self, connection: AsyncConnection[Any]) -> None:
         connection.adapters.register_loader("jsonb", _RawJson)
         connection.adapters.register_loader("timestamptz", _WireTime)
-        settings = (*_SESSION, ("statement_timeout", str(self._timeout_ms)))
+        settings = (*SESSION, ("statement_timeout", str(self._timeout_ms)))
         await connection.execute(
             "select " + ", ".join("set_config(%s, %s, false)" for _ in settings),
             [word for setting in settings for word in setting],
