@@ -28,6 +28,7 @@ from tasktracker_server.service.renewing import Renewals
 from tasktracker_server.service.service import Service, Verbs
 from tasktracker_server.service.sweeper import Sweeper
 from tasktracker_server.service.tasks import Tasks
+from tasktracker_server.service.topics import Topics
 from tasktracker_server.service.tracking import Tracking
 from tasktracker_server.settings import Settings
 from tasktracker_server.store.database import Database
@@ -107,7 +108,7 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
             stores.tasks,
             stores.live,
             HistoryReader(stores.histories, stores.live, ending),
-            stores.bus,
+            Topics(stores.bus),
             heartbeat_seconds=settings.heartbeat_seconds,
             lifetime_seconds=settings.stream_lifetime,
         )
@@ -125,7 +126,7 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         )
         for part in (renewals, ending, stores.bus, sweeper):
             stack.push_async_callback(part.aclose)
-        stores.bus.start(tracking.look_again)
+        stores.bus.start(on_restored=tracking.look_again)
         sweeper.start()
         checking = asyncio.create_task(tracking.check_forever(), name="tracking-check")
         stack.callback(checking.cancel)

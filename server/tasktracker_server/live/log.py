@@ -65,7 +65,7 @@ class ProgressLog:
             attempt,
             one.worker_id or "",
             *self._caps,
-            self._keys.channel(task_id),
+            self._keys.events(task_id),
             secrets.token_hex(8),
             own,
             int(one.final),
@@ -150,7 +150,7 @@ class ProgressLog:
         """Close logs whose tasks' ends are committed, and tell the final event where all is stored."""
         calls = []
         for c in closes:
-            channel = self._keys.channel(c.task_id)
+            channel = self._keys.events(c.task_id)
             args = (c.history_upto, c.ord, channel, c.final, _PAGE_BYTES, c.seed_ticket, c.leave)
             calls.append(Call("close", self._keys.of_task(c.task_id), args))
         answers = await self._run(calls)
@@ -224,7 +224,7 @@ class ProgressLog:
 
     async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Tell every process of something that is not stored here."""
-        await self._run([command("PUBLISH", self._keys.channel(task_id), body) for task_id, body in messages])
+        await self._run([command("PUBLISH", self._keys.events(task_id), body) for task_id, body in messages])
 
     async def _run(self, calls: Sequence[Call]) -> list[Any]:
         answers = await self._client.run(calls)

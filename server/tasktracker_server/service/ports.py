@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from tasktracker_server.core.channels import Channel
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.core.log import (
     Append,
@@ -99,7 +100,7 @@ class ProgressLog(Protocol):
 
 
 class EventBus(Protocol):
-    """Tells this process what others published of a task."""
+    """Tells this process what others publish."""
 
-    async def subscribe(self, task_id: str, listener: Callable[[bytes], None]) -> bool: ...
-    async def unsubscribe(self, task_id: str) -> None: ...
+    async def subscribe(self, channels: Sequence[Channel], listener: Callable[[bytes], None]) -> bool: ...
+    async def unsubscribe(self, channels: Sequence[Channel], listener: Callable[[bytes], None]) -> None: ...

@@ -15,8 +15,8 @@ from tasktracker_schema.status import is_terminal
 from tasktracker_server.core.errors import RedisUnavailable, TaskNotFound, TrackerError
 from tasktracker_server.core.replay import Cursor, Page, parse_last_event_id
 from tasktracker_server.service.following import Follower, HistoryReader, Pace, Stream
-from tasktracker_server.service.ports import EventBus, ProgressLog, TaskStore
-from tasktracker_server.service.topics import Topic
+from tasktracker_server.service.ports import ProgressLog, TaskStore
+from tasktracker_server.service.topics import Topics
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +27,14 @@ _CHECK_SECONDS = 15.0
 
 
 class Tracking:
-    """Streams of tasks; all streams of one task in this process share a subscription."""
+    """Streams of single tasks."""
 
     def __init__(
         self,
         store: TaskStore,
         live: ProgressLog,
         reader: HistoryReader,
-        bus: EventBus,
+        topics: Topics,
         *,
         heartbeat_seconds: int = limits.HEARTBEAT_SECONDS_DEFAULT,
         lifetime_seconds: float | None = None,
@@ -42,11 +42,9 @@ class Tracking:
         self._store = store
         self._live = live
         self._reader = reader
-        self._bus = bus
+        self._topics = topics
         self._heartbeat_seconds = heartbeat_seconds
         self._lifetime_seconds = lifetime_seconds
-        self._topics: dict[str, Topic] = {}
-        self._subscribing: dict[str, asyncio.Task[bool]] = {}
         self._followers: set[Follower] = set()
 
     async def open(self, task_id: str, query: TrackQuery, last_event_id: str | None) -> Stream | None:
@@ -65,7 +63,7 @@ class Tracking:
             skipping=seen is None and bool(query.ignore_history),
         )
         pace = Pace(query.heartbeat_seconds or self._heartbeat_seconds, self._deadline())
-        follower = Follower(self._reader, await self._join(task_id), cursor, pace)
+        follower = Follower(self._reader, await self._topics.join(task_id), cursor, pace)
         self._followers.add(follower)
         try:
             page = await self._first_page(task_id, cursor.after)
@@ -96,32 +94,12 @@ class Tracking:
                 raise TaskNotFound(task_id)
             return page
 
-    async def _join(self, task_id: str) -> Topic:
-        """The task's topic, being heard by now if the bus is up at all."""
-        topic = self._topics.get(task_id)
-        if topic is None:
-            topic = self._topics[task_id] = Topic(task_id)
-            self._subscribing[task_id] = asyncio.create_task(self._bus.subscribe(task_id, topic.hear))
-        topic.readers += 1
-        try:
-            await asyncio.shield(self._subscribing[task_id])
-        except BaseException:
-            await self._part(topic)
-            raise
-        return topic
-
-    async def _part(self, topic: Topic) -> None:
-        topic.readers -= 1
-        if topic.readers == 0:
-            del self._topics[topic.task_id], self._subscribing[topic.task_id]
-            await self._bus.unsubscribe(topic.task_id)
-
     async def _leave(self, follower: Follower) -> None:
         """A stream is closed; repeating this is harmless."""
         if follower in self._followers:
             self._followers.discard(follower)
             follower.close()
-            await self._part(follower.topic)
+            await self._topics.part(follower.topic)
 
     def look_again(self) -> None:
         """Have every stream read what is stored: the bus may have missed something."""
@@ -139,7 +117,7 @@ class Tracking:
 
     async def check(self) -> None:
         """Have those streams look again that are behind what is stored."""
-        task_ids = list(self._topics)
+        task_ids = self._topics.task_ids
         if not task_ids:
             return
         try:
