@@ -48,6 +48,11 @@ OPERATIONS: Final[dict[str, str]] = {
         " once and in order, then one final `status_change`, after which the stream ends. A stream that ends"
         " without it was cut: connect again with `Last-Event-ID`. Comment lines are heartbeats."
     ),
+    "progressPage": (
+        "What a stream tells, page by page, for callers whose proxies hold streams back. Entries after"
+        " `afterSeqId` are answered at once; where there are none yet, `waitSeconds` waits for the first."
+        " Go on after the last entry, or the last gap, until `final`. A page has 1 MiB at most."
+    ),
     "processTimeouts": "Ends the tasks whose time is up. This happens by itself; calling it is never needed.",
     "claim": (
         "The next task in the hands of this worker: the highest priority first, then the oldest. With"
@@ -111,7 +116,7 @@ FIELDS: Final[dict[str, str]] = {
     "items": "1 to 1,000",
     "tasks": "1 to 1,000",
     "leaseSeconds": "The task goes back to the queue when nothing is heard of its worker for so long",
-    "waitSeconds": "How long the call may wait for a task",
+    "waitSeconds": "How long the call may wait for something to answer",
     "retry": "Whether a new task may take its place",
     "progress": "One entry, or an array of them",
     "afterSeqId": "Entries up to this number are left out",
@@ -222,6 +227,13 @@ ANSWERS: Final[dict[str, Any]] = {
         "timestamp": _AT,
         "firstSeqId": 1,
         "cancelRequested": False,
+    },
+    "progressPage": {
+        "taskId": "enc-1",
+        "entries": [{"seqId": 5, "timestamp": _AT, "data": {"seqId": 5, "percent": 42}}],
+        "lastSeqId": 5,
+        "status": "in_progress",
+        "final": False,
     },
     "processTimeouts": {"processedCount": 0},
     "claim": _TASK,

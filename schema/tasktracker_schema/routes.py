@@ -41,6 +41,11 @@ class Route(Struct, frozen=True, kw_only=True):
     uses: tuple[Literal["postgres", "redis"], ...] = ("postgres",)
 
     @property
+    def may_wait(self) -> bool:
+        """Whether a caller may ask for a late answer."""
+        return any("wait_seconds" in kind.__struct_fields__ for kind in (self.body, self.query) if kind)
+
+    @property
     def takes_task_id(self) -> bool:
         """Whether the path names a task."""
         return "{taskId}" in self.path
@@ -306,6 +311,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     GET,
     PROGRESS,
     TRACK,
+    PROGRESS_PAGE,
     PROCESS_TIMEOUTS,
     CLAIM,
     RELEASE,

@@ -23,6 +23,7 @@ from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.following import HistoryReader
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.leases import Leases
+from tasktracker_server.service.paging import Paging
 from tasktracker_server.service.progress import Progress
 from tasktracker_server.service.renewing import Renewals
 from tasktracker_server.service.service import Service, Verbs
@@ -55,6 +56,7 @@ async def serve(
         on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         await stop.wait()
         log.info("draining", extra={"action": "draining", "in_flight": server.in_flight})
+        service.paging.let_go()
         await server.drain(settings.shutdown_seconds)
 
 
@@ -104,11 +106,13 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
             Leases(stores.tasks, stores.live, ending, announcer, lane=BULK),
             BULK,
         )
+        reader, topics = HistoryReader(stores.histories, stores.live, ending), Topics(stores.bus)
+        paging = Paging(reader, topics, waiters_limit=settings.progress_waiters_limit)
         tracking = Tracking(
             stores.tasks,
             stores.live,
-            HistoryReader(stores.histories, stores.live, ending),
-            Topics(stores.bus),
+            reader,
+            topics,
             heartbeat_seconds=settings.heartbeat_seconds,
             lifetime_seconds=settings.stream_lifetime,
         )
@@ -126,11 +130,16 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         )
         for part in (renewals, ending, stores.bus, sweeper):
             stack.push_async_callback(part.aclose)
-        stores.bus.start(on_restored=tracking.look_again)
+
+        def look_again() -> None:
+            tracking.look_again()
+            paging.look_again()
+
+        stores.bus.start(on_restored=look_again)
         sweeper.start()
         checking = asyncio.create_task(tracking.check_forever(), name="tracking-check")
         stack.callback(checking.cancel)
-        yield Service(single, bulk, claims, tracking, stores.health)
+        yield Service(single, bulk, claims, tracking, paging, stores.health)
 
 
 async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:

@@ -104,6 +104,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Say("Seconds of silence after which a stream shows a sign of life.", 1, limits.HEARTBEAT_SECONDS_MAX),
     ] = limits.HEARTBEAT_SECONDS_DEFAULT
+    progress_waiters_limit: Annotated[
+        int, Say("Most calls that wait for progress at a time, per process.", 0, 1_000_000)
+    ] = 10_000
     shutdown_seconds: Annotated[float, Say("Seconds for what is under way at a shutdown.", 0, 3_600)] = 10.0
     sweep_seconds: Annotated[float, Say("Seconds between looks for what is overdue or due.", 0.05, 60)] = 0.5
     statement_timeout_seconds: Annotated[float, Say("Seconds PostgreSQL gets for a statement.", 0.1, 600)] = (

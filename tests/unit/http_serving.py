@@ -82,7 +82,7 @@ class Answering:
     frames: Frames | None = None
     claimed: Callable[[], Coroutine[Any, Any, answers.Task | None]] | None = None
 
-    single = bulk = tasks = progress = finishing = leases = claims = tracking = health = property(
+    single = bulk = tasks = progress = finishing = leases = claims = tracking = paging = health = property(
         lambda self: self
     )
 

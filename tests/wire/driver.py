@@ -82,6 +82,13 @@ class Driver:
     def get(self, task_id: str, query: str = "") -> httpx.Response:
         return self.read.get(f"{TASKS}/{task_id}{query}")
 
+    def page(self, task_id: str, query: str = "") -> Json:
+        """A page of the task's history."""
+        answer = self.read.get(f"{TASKS}/{task_id}/progress{query}", timeout=70)
+        assert answer.status_code == 200, answer.text
+        page: Json = answer.json()
+        return page
+
     def track(self, task_id: str, query: str = "", last_event_id: str | None = None) -> Stream:
         """Open a stream; the caller closes it (`with`)."""
         headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
@@ -164,6 +171,9 @@ class Held:
 
     def track(self, query: str = "", last_event_id: str | None = None) -> Stream:
         return self.driver.track(self.task_id, query, last_event_id)
+
+    def page(self, query: str = "") -> Json:
+        return self.driver.page(self.task_id, query)
 
     def append(self, count: int) -> None:
         """Append `count` entries `{"n": 0}`, `{"n": 1}` … one call each."""

@@ -28,6 +28,7 @@ _read_claim: Final = BodyReader(requests.ClaimTask)
 _read_nothing: Final = BodyReader(requests.Nothing)
 _read_get_query: Final = QueryReader(requests.GetTaskQuery)
 _read_track_query: Final = QueryReader(requests.TrackQuery)
+_read_progress_query: Final = QueryReader(requests.ProgressQuery)
 
 
 async def start(call: Call) -> Reply:
@@ -52,6 +53,12 @@ async def track(call: Call) -> Reply | EventStream:
     last_event_id = call.headers.get("Last-Event-ID")
     frames = await call.unless_gone(call.service.tracking.open(call.task_id, query, last_event_id))
     return empty() if frames is None else await call.stream(frames)
+
+
+async def progress_page(call: Call) -> Reply:
+    """``GET /:taskId/progress``."""
+    query = _read_progress_query(call.query)
+    return answered(await call.unless_gone(call.service.paging.page(call.task_id, query)))
 
 
 async def process_timeouts(call: Call) -> Reply:
@@ -116,6 +123,7 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     routes.TIME_OUT.name: time_out,
     routes.GET.name: get,
     routes.TRACK.name: track,
+    routes.PROGRESS_PAGE.name: progress_page,
     routes.PROCESS_TIMEOUTS.name: process_timeouts,
     routes.CLAIM.name: claim,
     routes.RETRY.name: retry,

@@ -12,7 +12,6 @@ from typing import Final, cast
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 
-from tasktracker_schema.routes import CLAIM
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.http import admission, answers, streams
 from tasktracker_server.http.answers import Reply
@@ -242,7 +241,8 @@ class Exchange(HTTPMessageDelegate):
 
     def _tell(self, status: int) -> None:
         seconds = self._front.loop.time() - self._began
-        is_slow = seconds > self._front.options.slow_seconds and self._action != CLAIM.name
+        waits = self._target.route is not None and self._target.route.may_wait
+        is_slow = seconds > self._front.options.slow_seconds and not waits
         tell(self._action, self._out.request_id, status, seconds, is_slow=is_slow)
 
     def _traits(self, status: int) -> dict[str, object]:

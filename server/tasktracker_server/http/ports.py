@@ -119,6 +119,14 @@ class Tracking(Protocol):
         ...
 
 
+class Paging(Protocol):
+    """Pages of histories."""
+
+    async def page(self, task_id: str, query: requests.ProgressQuery, /) -> answers.ProgressPage:
+        """A page, as soon as there is something in it."""
+        ...
+
+
 class Health(Protocol):
     """What this process says of itself."""
 
@@ -177,6 +185,11 @@ class Service(Protocol):
     @property
     def tracking(self) -> Tracking:
         """Streams."""
+        ...
+
+    @property
+    def paging(self) -> Paging:
+        """Pages of histories."""
         ...
 
     @property

@@ -14,6 +14,8 @@ from tasktracker_server.service.topics import Heard, Topic
 
 _PAGE_ENTRIES = 1_000
 _PAGE_BYTES = 1024 * 1024
+_PAGE_CHUNKS = 4
+"""Pieces of stored history; the end of a task writes pieces of at most 1 MiB."""
 _CHUNK_BYTES = 256 * 1024
 """Frames are joined to writes of about this size: a reader costs no more memory than that."""
 _SOON_SECONDS = 0.2
@@ -28,17 +30,21 @@ class HistoryReader:
         self._live = live
         self._ending = ending
 
-    async def page(self, task_id: str, after: int) -> Page | None:
+    async def page(
+        self, task_id: str, after: int, *, entries: int = _PAGE_ENTRIES, chunks: int = _PAGE_CHUNKS
+    ) -> Page | None:
         """The next entries after a number: the live log first, then PostgreSQL, for what moves is in one.
+
+        ``entries`` is the most that is taken of the live log, ``chunks`` of the stored pieces of history.
 
         Raises:
             TrackerError: the database does not answer.
         """
         try:
-            live = await self._live.after(task_id, after, entries=_PAGE_ENTRIES, max_bytes=_PAGE_BYTES)
+            live = await self._live.after(task_id, after, entries=entries, max_bytes=_PAGE_BYTES)
         except RedisUnavailable:
             live = None
-        history = await self._histories.read(task_id, after)
+        history = await self._histories.read(task_id, after, chunks)
         return None if history is None else page_of(after, live, history)
 
     async def help_close(self, task_id: str, page: Page) -> None:

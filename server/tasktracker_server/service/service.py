@@ -6,6 +6,7 @@ from tasktracker_server.service.claims import Claims
 from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.leases import Leases
+from tasktracker_server.service.paging import Paging
 from tasktracker_server.service.progress import Progress
 from tasktracker_server.service.tasks import Tasks
 from tasktracker_server.service.tracking import Tracking
@@ -30,4 +31,5 @@ class Service:
     """The same for the items of bulk calls: one statement each, beside the single calls' batches."""
     claims: Claims
     tracking: Tracking
+    paging: Paging
     health: Health
