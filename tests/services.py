@@ -245,3 +245,14 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def cut_bus(service: Service, redis_url: str) -> None:
+    """Close the connections on which this service listens to Redis, and nobody else's."""
+    ports = {at.laddr.port for pid in service.worker_pids for at in psutil.Process(pid).net_connections()}
+    with redis.Redis.from_url(redis_url) as client:
+        listening = [one["addr"] for one in client.client_list(_type="pubsub")]
+        own = [address for address in listening if int(address.rpartition(":")[2]) in ports]
+        assert own, "the service does not listen"
+        for address in own:
+            client.client_kill(address)
