@@ -249,10 +249,9 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
 
 def cut_bus(service: Service, redis_url: str) -> None:
     """Close the connections on which this service listens to Redis, and nobody else's."""
-    ports = {at.laddr.port for pid in service.worker_pids for at in psutil.Process(pid).net_connections()}
+    names = {f"tasktracker:{pid}" for pid in service.worker_pids}
     with redis.Redis.from_url(redis_url) as client:
-        listening = [one["addr"] for one in client.client_list(_type="pubsub")]
-        own = [address for address in listening if int(address.rpartition(":")[2]) in ports]
+        own = [one["id"] for one in client.client_list(_type="pubsub") if one["name"] in names]
         assert own, "the service does not listen"
-        for address in own:
-            client.client_kill(address)
+        for number in own:
+            client.client_kill_filter(_id=number)

@@ -88,9 +88,9 @@ class _Stores:
 async def _service(settings: Settings) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         stores = await _open_stores(settings, stack)
-        ending = Ending(stores.tasks, stores.histories, stores.live)
-        renewals = Renewals(stores.tasks, stores.live, ending)
         announcer = Announcer(stores.live)
+        ending = Ending(stores.tasks, stores.histories, stores.live, announcer)
+        renewals = Renewals(stores.tasks, stores.live, ending)
         tasks = Tasks(stores.tasks, stores.live, ending, announcer)
         leases = Leases(stores.tasks, stores.live, ending, announcer)
         claims = Claims(stores.tasks, stores.live, tasks, leases, announcer)
@@ -128,7 +128,7 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
                 (renewals.flush, _RENEWAL_SECONDS),
             ),
         )
-        for part in (renewals, ending, stores.bus, sweeper):
+        for part in (announcer, renewals, ending, stores.bus, sweeper):
             stack.push_async_callback(part.aclose)
 
         def look_again() -> None:

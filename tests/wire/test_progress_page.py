@@ -95,14 +95,15 @@ def test_a_page_that_ends_with_the_last_entry_is_final(held: Held) -> None:
 
 @every_ending
 def test_the_last_page_tells_how_the_task_ended(held: Held, verb: str, status: str) -> None:
-    fields = {"completed": {"result": {"url": "x"}}, "failed": {"error": "broken"}}.get(status, {})
+    outcomes: dict[str, Json] = {"completed": {"result": {"url": "x"}}, "failed": {"error": "broken"}}
+    fields = outcomes.get(status, {})
     held.append(1)
     held.driver.post(held.task_id, verb, fields)
 
     page = held.page()
 
     told = {key: value for key, value in page.items() if key in ("result", "error", "newTaskId")}
-    assert told == (fields | {"newTaskId": None} if status == "failed" else fields)
+    assert told == ({**fields, "newTaskId": None} if status == "failed" else fields)
     assert (page["status"], page["final"]) == (status, True)
 
 

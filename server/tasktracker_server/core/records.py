@@ -69,6 +69,7 @@ class StartOutcome(NamedTuple):
     updated_at: str | None
     new_attempt: int | None
     lease_expires_at: str | None
+    task_type: str
 
 
 class End(Struct):
@@ -115,6 +116,7 @@ class EndOutcome(NamedTuple):
     """Its own entries have to go through the live log first."""
     cancel_error: Raw | None
     """What it ended with where it had been cancelled."""
+    task_type: str
 
 
 class Release(Struct):
@@ -215,6 +217,7 @@ class RetryOutcome(NamedTuple):
     task_type: str
     unfinished: str | None
     """The chain's unfinished task before this call."""
+    created_at: str | None
 
 
 @dataclass(slots=True)
@@ -286,6 +289,7 @@ class Holder(NamedTuple):
     history_bytes: int
     ord: int
     lease_seconds: int | None
+    task_type: str
 
 
 class SeedRequest(Struct):
@@ -327,6 +331,7 @@ class TaskState(NamedTuple):
     seq_limit: int
     seed_ticket: str | None
     live_debt: bool
+    task_type: str
 
 
 TASK_COLUMNS = (

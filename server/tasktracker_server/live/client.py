@@ -1,5 +1,6 @@
 """The connection to Redis or Valkey: scripts and commands in one pipeline, failing fast while it is away."""
 
+import os
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -48,6 +49,7 @@ class LiveClient:
             retry=Retry(NoBackoff(), 0),
             max_connections=connections,
             protocol=2,
+            client_name=f"tasktracker:{os.getpid()}",  # for those who look at CLIENT LIST
         )
         self._scripts: dict[str, scripts.Script] = {}
         self._away_until = 0.0

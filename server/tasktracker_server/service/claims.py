@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tasktracker_schema.answers import Task
 from tasktracker_schema.requests import ClaimTask
+from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import Coalescer
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.core.log import Fence
@@ -93,9 +94,7 @@ class Claims:
         ]
         for _, fresh, record in claimed:
             if fresh:
-                self._announcer.changed(
-                    record.id, "in_progress", "claimed", record.worker_id, record.attempt, record.updated_at
-                )
+                self._announcer.changed(_claimed(record))
         await fence(self._live, again)
         # Read where there may be history: an earlier attempt's, or a repeated claim's own.
         known = [record.id for _, fresh, record in claimed if record.attempt > 1 or not fresh]
@@ -104,6 +103,19 @@ class Claims:
             (n, read[record.id] if record.id in read else shown(record, None, with_history=True))
             for n, _, record in claimed
         ]
+
+
+def _claimed(record: TaskRecord) -> Change:
+    return Change(
+        record.id,
+        record.task_type,
+        "in_progress",
+        "claimed",
+        record.worker_id,
+        record.attempt,
+        record.updated_at,
+        record.cancel_requested_at is not None,
+    )
 
 
 def _identity(claim: ClaimTask) -> object:

@@ -17,6 +17,7 @@ from tasktracker_schema.requests import (
     StartTask,
 )
 from tasktracker_server.core import verdicts
+from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
 from tasktracker_server.core.errors import (
     AlreadyRetried,
@@ -62,7 +63,7 @@ class Tasks:
         self._ending = ending
         self._announcer = announcer
         self._registering: Coalescer[Registration, Registered | Existing] = Coalescer(
-            store.register, key=lambda task: task.id, lane=lane
+            self._register, key=lambda task: task.id, lane=lane
         )
         self._starting: Coalescer[Start, StartOutcome | None] = Coalescer(
             self._start, key=lambda start: start.id, lane=lane
@@ -94,6 +95,13 @@ class Tasks:
             raise _exists(made)
         return RegisteredTask(made.id, "pending", made.created_at, made.timeout_at)  # type: ignore[arg-type]
 
+    async def _register(self, tasks: list[Registration]) -> Sequence[Registered | Existing | Exception]:
+        outcomes = await self._store.register(tasks)
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            if isinstance(outcome, Registered):
+                self._announcer.created(task.id, task.task_type, outcome.created_at)
+        return outcomes
+
     async def start(self, task_id: str, wanted: StartTask) -> StartedTask:
         """Take this very task, whatever its place in the queue.
 
@@ -119,14 +127,7 @@ class Tasks:
                     fences.append(
                         Fence(start.id, "l", outcome.new_attempt, start.worker_id, start.lease_seconds)
                     )
-                self._announcer.changed(
-                    start.id,
-                    "in_progress",
-                    "started",
-                    start.worker_id,
-                    outcome.new_attempt,
-                    str(outcome.updated_at),
-                )
+                self._announcer.changed(_started(start, outcome))
         await fence(self._live, fences)
         return outcomes
 
@@ -144,6 +145,7 @@ class Tasks:
             if isinstance(outcome, TrackerError):
                 raise outcome
             if outcome.new_id is not None:
+                self._announcer.created(outcome.new_id, outcome.task_type, outcome.created_at or "")
                 return RetriedTask(outcome.new_id, outcome.root, "pending", outcome.retry_count or 0)
             _refuse_retry(outcome)
         raise Overloaded("Many retry this chain at once; try again in a moment.")
@@ -184,6 +186,18 @@ class Tasks:
 def _given(raw: Raw) -> Any:
     """Opaque JSON as the store takes it: ``None`` where it was left out."""
     return raw if bytes(raw) else None
+
+
+def _started(start: Start, outcome: StartOutcome) -> Change:
+    return Change(
+        start.id,
+        outcome.task_type,
+        "in_progress",
+        "started",
+        start.worker_id,
+        outcome.new_attempt or 0,
+        outcome.updated_at or "",
+    )
 
 
 def _exists(existing: Existing) -> TaskExists:

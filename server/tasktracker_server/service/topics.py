@@ -44,7 +44,7 @@ class Topic:
         return self._ring[place - self.base]
 
     def hear(self, message: bytes) -> None:
-        """Take a message of the bus: ``P`` entries, ``L`` lifecycle, ``F`` final."""
+        """Take a message of the task's channel: ``P`` entries, ``L`` lifecycle, ``F`` final."""
         head, _, body = message.partition(b"\n")
         match head[:1]:
             case b"P":

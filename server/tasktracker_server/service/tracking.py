@@ -6,7 +6,6 @@ is stored, then go on with what was heard since, by number.
 
 import asyncio
 import logging
-import random
 import time
 
 from tasktracker_schema import limits
@@ -62,7 +61,7 @@ class Tracking:
             lifecycle=bool(query.lifecycle),
             skipping=seen is None and bool(query.ignore_history),
         )
-        pace = Pace(query.heartbeat_seconds or self._heartbeat_seconds, self._deadline())
+        pace = Pace.from_now(query.heartbeat_seconds or self._heartbeat_seconds, self._lifetime_seconds)
         follower = Follower(self._reader, await self._topics.join(task_id), cursor, pace)
         self._followers.add(follower)
         try:
@@ -74,11 +73,6 @@ class Tracking:
             await self._leave(follower)
             return None
         return Stream(follower, page, self._leave)
-
-    def _deadline(self) -> float | None:
-        if self._lifetime_seconds is None:
-            return None
-        return time.monotonic() + self._lifetime_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
 
     async def _first_page(self, task_id: str, after: int) -> Page:
         deadline = time.monotonic() + _OPEN_SECONDS
