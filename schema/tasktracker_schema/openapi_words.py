@@ -53,6 +53,12 @@ OPERATIONS: Final[dict[str, str]] = {
         " `afterSeqId` are answered at once; where there are none yet, `waitSeconds` waits for the first."
         " Go on after the last entry, or the last gap, until `final`. A page has 1 MiB at most."
     ),
+    "events": (
+        "An event stream (SSE) of these tasks, of all tasks of these types, or, without any, of all tasks:"
+        " `ready` first, then every change of state, ends included, and with `progress` every entry. `taskId`"
+        " and `taskType` may be repeated. Live only: a stream that ends has missed something, for example"
+        " because its reader was slow. Connect again, wait for `ready`, and read anew what you show."
+    ),
     "processTimeouts": "Ends the tasks whose time is up. This happens by itself; calling it is never needed.",
     "claim": (
         "The next task in the hands of this worker: the highest priority first, then the oldest. With"
@@ -98,8 +104,10 @@ DEFAULTS: Final[dict[str, Any]] = {
     "lifecycle": False,
     "named": True,
     "heartbeatSeconds": limits.HEARTBEAT_SECONDS_DEFAULT,
+    "ProgressQuery.limit": limits.PROGRESS_LIMIT_DEFAULT,
+    "EventsQuery.progress": False,
 }
-"""What a field that was left out means, by its name."""
+"""What a field that was left out means, by its name; one struct's own meaning goes before."""
 
 FIELDS: Final[dict[str, str]] = {
     "metadata": "An object of the caller's, kept by meaning",
@@ -119,6 +127,8 @@ FIELDS: Final[dict[str, str]] = {
     "waitSeconds": "How long the call may wait for something to answer",
     "retry": "Whether a new task may take its place",
     "progress": "One entry, or an array of them",
+    "GetTaskQuery.progress": "Whether the answer has the task's history",
+    "EventsQuery.progress": "Tell progress too; `taskId` or `taskType` has to say whose",
     "afterSeqId": "Entries up to this number are left out",
     "ignoreHistory": "Leave out all history; wins over `afterSeqId`",
     "lifecycle": "Tell every change of state, not only the last",
@@ -254,11 +264,21 @@ ANSWERS: Final[dict[str, Any]] = {
     "healthz": {"status": "ok", "version": __version__},
     "readyz": {"status": "ready", "postgres": "ok", "redis": "ok"},
 }
-STREAM: Final = (
-    "retry: 2000\nid: 0\n\n"
-    'id: 1\nevent: progress\ndata: {"event":"progress","data":{"seqId":1,"percent":42},"taskId":"enc-1",'
-    f'"timestamp":"{_AT}"}}\n\n'
-    ":\n"
-    'id: 1.completed\nevent: status_change\ndata: {"event":"status_change","data":{"status":"completed",'
-    f'"result":{{"dst":"a.mp4"}}}},"taskId":"enc-1","timestamp":"{_AT}"}}\n\n'
-)
+STREAMS: Final = {
+    "track": (
+        "retry: 2000\nid: 0\n\n"
+        'id: 1\nevent: progress\ndata: {"event":"progress","data":{"seqId":1,"percent":42},"taskId":"enc-1",'
+        f'"timestamp":"{_AT}"}}\n\n'
+        ":\n"
+        'id: 1.completed\nevent: status_change\ndata: {"event":"status_change","data":{"status":"completed",'
+        f'"result":{{"dst":"a.mp4"}}}},"taskId":"enc-1","timestamp":"{_AT}"}}\n\n'
+    ),
+    "events": (
+        'retry: 2000\nevent: ready\ndata: {"event":"ready","data":{"taskIds":[],"taskTypes":["video.encode"],'
+        '"progress":false}}\n\n'
+        ":\n"
+        'event: status_change\ndata: {"event":"status_change","data":{"status":"in_progress","final":false,'
+        '"reason":"claimed","workerId":"w1","attempt":1,"cancelRequested":false},"taskId":"enc-1",'
+        f'"timestamp":"{_AT}","taskType":"video.encode"}}\n\n'
+    ),
+}

@@ -312,6 +312,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     PROGRESS,
     TRACK,
     PROGRESS_PAGE,
+    EVENTS,
     PROCESS_TIMEOUTS,
     CLAIM,
     RELEASE,

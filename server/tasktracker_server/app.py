@@ -24,6 +24,7 @@ from tasktracker_server.service.following import HistoryReader
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.paging import Paging
+from tasktracker_server.service.places import Places
 from tasktracker_server.service.progress import Progress
 from tasktracker_server.service.renewing import Renewals
 from tasktracker_server.service.service import Service, Verbs
@@ -31,6 +32,7 @@ from tasktracker_server.service.sweeper import Sweeper
 from tasktracker_server.service.tasks import Tasks
 from tasktracker_server.service.topics import Topics
 from tasktracker_server.service.tracking import Tracking
+from tasktracker_server.service.watching import Watching
 from tasktracker_server.settings import Settings
 from tasktracker_server.store.database import Database
 from tasktracker_server.store.histories import HistoryStore
@@ -108,11 +110,19 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         )
         reader, topics = HistoryReader(stores.histories, stores.live, ending), Topics(stores.bus)
         paging = Paging(reader, topics, waiters_limit=settings.progress_waiters_limit)
+        places = Places(settings.streams_limit, "event streams")
+        watching = Watching(
+            stores.bus,
+            places,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            lifetime_seconds=settings.stream_lifetime,
+        )
         tracking = Tracking(
             stores.tasks,
             stores.live,
             reader,
             topics,
+            places,
             heartbeat_seconds=settings.heartbeat_seconds,
             lifetime_seconds=settings.stream_lifetime,
         )
@@ -135,11 +145,11 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
             tracking.look_again()
             paging.look_again()
 
-        stores.bus.start(on_restored=look_again)
+        stores.bus.start(on_restored=look_again, on_lost=watching.cut)
         sweeper.start()
         checking = asyncio.create_task(tracking.check_forever(), name="tracking-check")
         stack.callback(checking.cancel)
-        yield Service(single, bulk, claims, tracking, paging, stores.health)
+        yield Service(single, bulk, claims, tracking, watching, paging, stores.health)
 
 
 async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:

@@ -99,6 +99,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float | None,
         Say("Seconds (± 20 %) after which a stream ends, for its reader to resume.", 1, 604_800, "no limit"),
     ] = None
+    streams_limit: Annotated[int, Say("Most event streams at a time, per process.", 0, 1_000_000)] = 10_000
     stream_write_timeout: Annotated[float, Say("Seconds a stalled reader keeps its stream.", 1, 3_600)] = 30.0
     heartbeat_seconds: Annotated[
         int,

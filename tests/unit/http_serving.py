@@ -82,8 +82,8 @@ class Answering:
     frames: Frames | None = None
     claimed: Callable[[], Coroutine[Any, Any, answers.Task | None]] | None = None
 
-    single = bulk = tasks = progress = finishing = leases = claims = tracking = paging = health = property(
-        lambda self: self
+    single = bulk = tasks = progress = finishing = leases = claims = tracking = watching = paging = health = (
+        property(lambda self: self)
     )
 
     async def register(self, wanted: requests.RegisterTask, /) -> answers.RegisteredTask:

@@ -12,6 +12,7 @@ from .rawhttp import Connection
 from .sse import Stream
 
 TASKS = "/api/v1/tasks"
+EVENTS = "/api/v1/events"
 
 Json = dict[str, Any]
 
@@ -95,6 +96,15 @@ class Driver:
         connection = Connection(str(self.read.base_url))
         try:
             return Stream(connection, f"{TASKS}/{task_id}/track{query}", headers)
+        except BaseException:
+            connection.close()
+            raise
+
+    def events(self, query: str = "") -> Stream:
+        """Open a stream of many tasks; the caller closes it (`with`)."""
+        connection = Connection(str(self.read.base_url))
+        try:
+            return Stream(connection, f"{EVENTS}{query}", {})
         except BaseException:
             connection.close()
             raise

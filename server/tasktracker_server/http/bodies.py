@@ -6,8 +6,8 @@ nothing, never ``null``.
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Collection
+from typing import Any, Final, Generic, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -57,32 +57,49 @@ class QueryReader(Generic[R]):
     def __init__(self, kind: type[R]) -> None:
         self._kind = kind
         self._left_out = kind()
+        fields = msgspec.structs.fields(kind)
+        self._lists = frozenset(field.encode_name for field in fields if _takes_a_list(field.type))
 
     def __call__(self, text: str) -> R:
-        """The query's fields; of a name given twice the last one counts."""
+        """The query's fields; of a name given twice the last one counts, unless the field is a list."""
         if not text:
             return self._left_out
-        given = query_fields(text)
+        given = query_fields(text, self._lists)
         try:
             return msgspec.convert(given, self._kind, strict=False)
         except msgspec.ValidationError as error:
             raise InvalidRequest(_query_words(str(error), given)) from error
 
 
-def query_fields(text: str) -> dict[str, str]:
-    """The names and values of a query string as the request line has it (bytes as latin-1)."""
+def _takes_a_list(kind: Any) -> bool:
+    return get_origin(kind) is list or any(map(_takes_a_list, get_args(kind)))
+
+
+def query_fields(text: str, lists: Collection[str] = ()) -> dict[str, str | list[str]]:
+    """The names and values of a query string as the request line has it (bytes as latin-1).
+
+    Those in ``lists`` have all values they were given with.
+    """
     if _BROKEN_PERCENT.search(text):
         raise InvalidRequest("The query has a % that is not followed by two hexadecimal digits; write %25.")
     try:
         decoded = text if text.isascii() else text.encode("latin-1").decode()
-        return dict(parse_qsl(decoded, keep_blank_values=True, errors="strict"))
+        pairs = parse_qsl(decoded, keep_blank_values=True, errors="strict")
     except UnicodeDecodeError as error:
         raise InvalidRequest("The query is not UTF-8.") from error
+    given: dict[str, str | list[str]] = dict(pairs)
+    for name in lists:
+        if name in given:
+            given[name] = [value for other, value in pairs if other == name]
+    return given
 
 
-def _query_words(message: str, given: dict[str, str]) -> str:
+def _query_words(message: str, given: dict[str, str | list[str]]) -> str:
     found = problem(message)
-    value = given.get(found.path.removeprefix("$."), "")
+    name, _, place = found.path.removeprefix("$.").partition("[")
+    value = given.get(name, "")
+    if isinstance(value, list):
+        value = value[int(place[:-1])] if place else f"{len(value)} values"
     if "RFC 3339" in found.words and " " in value:
         return f"`{found.path}` holds a space where the offset's + should be; a + in a query is sent as %2B."
     return str(found._replace(got=f"'{value[:40]}'" if found.got else ""))

@@ -28,6 +28,7 @@ _read_claim: Final = BodyReader(requests.ClaimTask)
 _read_nothing: Final = BodyReader(requests.Nothing)
 _read_get_query: Final = QueryReader(requests.GetTaskQuery)
 _read_track_query: Final = QueryReader(requests.TrackQuery)
+_read_events_query: Final = QueryReader(requests.EventsQuery)
 _read_progress_query: Final = QueryReader(requests.ProgressQuery)
 
 
@@ -53,6 +54,12 @@ async def track(call: Call) -> Reply | EventStream:
     last_event_id = call.headers.get("Last-Event-ID")
     frames = await call.unless_gone(call.service.tracking.open(call.task_id, query, last_event_id))
     return empty() if frames is None else await call.stream(frames)
+
+
+async def events(call: Call) -> EventStream:
+    """``GET /api/v1/events``."""
+    query = _read_events_query(call.query)
+    return await call.stream(await call.unless_gone(call.service.watching.open(query)))
 
 
 async def progress_page(call: Call) -> Reply:
@@ -124,6 +131,7 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     routes.GET.name: get,
     routes.TRACK.name: track,
     routes.PROGRESS_PAGE.name: progress_page,
+    routes.EVENTS.name: events,
     routes.PROCESS_TIMEOUTS.name: process_timeouts,
     routes.CLAIM.name: claim,
     routes.RETRY.name: retry,

@@ -119,6 +119,14 @@ class Tracking(Protocol):
         ...
 
 
+class Watching(Protocol):
+    """Streams of many tasks."""
+
+    async def open(self, query: requests.EventsQuery, /) -> Frames:
+        """The frames of one stream."""
+        ...
+
+
 class Paging(Protocol):
     """Pages of histories."""
 
@@ -185,6 +193,11 @@ class Service(Protocol):
     @property
     def tracking(self) -> Tracking:
         """Streams."""
+        ...
+
+    @property
+    def watching(self) -> Watching:
+        """Streams of many tasks."""
         ...
 
     @property

@@ -10,6 +10,7 @@ from tasktracker_server.service.paging import Paging
 from tasktracker_server.service.progress import Progress
 from tasktracker_server.service.tasks import Tasks
 from tasktracker_server.service.tracking import Tracking
+from tasktracker_server.service.watching import Watching
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +32,6 @@ class Service:
     """The same for the items of bulk calls: one statement each, beside the single calls' batches."""
     claims: Claims
     tracking: Tracking
+    watching: Watching
     paging: Paging
     health: Health

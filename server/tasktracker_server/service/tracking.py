@@ -14,8 +14,9 @@ from tasktracker_schema.status import is_terminal
 from tasktracker_server.core.errors import RedisUnavailable, TaskNotFound, TrackerError
 from tasktracker_server.core.replay import Cursor, Page, parse_last_event_id
 from tasktracker_server.service.following import Follower, HistoryReader, Pace, Stream
+from tasktracker_server.service.places import Places
 from tasktracker_server.service.ports import ProgressLog, TaskStore
-from tasktracker_server.service.topics import Topics
+from tasktracker_server.service.topics import Topic, Topics
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Tracking:
         live: ProgressLog,
         reader: HistoryReader,
         topics: Topics,
+        places: Places,
         *,
         heartbeat_seconds: int = limits.HEARTBEAT_SECONDS_DEFAULT,
         lifetime_seconds: float | None = None,
@@ -42,6 +44,7 @@ class Tracking:
         self._live = live
         self._reader = reader
         self._topics = topics
+        self._places = places
         self._heartbeat_seconds = heartbeat_seconds
         self._lifetime_seconds = lifetime_seconds
         self._followers: set[Follower] = set()
@@ -51,6 +54,7 @@ class Tracking:
 
         Raises:
             TaskNotFound
+            Overloaded: all places for streams are taken.
             PostgresUnavailable: the database stayed away for ten seconds.
         """
         seen = parse_last_event_id(last_event_id)
@@ -62,7 +66,7 @@ class Tracking:
             skipping=seen is None and bool(query.ignore_history),
         )
         pace = Pace.from_now(query.heartbeat_seconds or self._heartbeat_seconds, self._lifetime_seconds)
-        follower = Follower(self._reader, await self._topics.join(task_id), cursor, pace)
+        follower = Follower(self._reader, await self._enter(task_id), cursor, pace)
         self._followers.add(follower)
         try:
             page = await self._first_page(task_id, cursor.after)
@@ -73,6 +77,15 @@ class Tracking:
             await self._leave(follower)
             return None
         return Stream(follower, page, self._leave)
+
+    async def _enter(self, task_id: str) -> Topic:
+        """A place for one more stream, and the topic it is about."""
+        self._places.take()
+        try:
+            return await self._topics.join(task_id)
+        except BaseException:
+            self._places.give_back()
+            raise
 
     async def _first_page(self, task_id: str, after: int) -> Page:
         deadline = time.monotonic() + _OPEN_SECONDS
@@ -93,6 +106,7 @@ class Tracking:
         if follower in self._followers:
             self._followers.discard(follower)
             follower.close()
+            self._places.give_back()
             await self._topics.part(follower.topic)
 
     def look_again(self) -> None:
