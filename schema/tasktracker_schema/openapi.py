@@ -72,7 +72,9 @@ def error_codes(route: Route) -> dict[int, list[ErrorCode]]:
     if route.takes_task_id:
         codes.append(ErrorCode.ROUTE_NOT_FOUND)
     if route.uses:
-        codes += [ErrorCode.OVERLOADED, ErrorCode.SHUTTING_DOWN, ErrorCode.POSTGRES_UNAVAILABLE]
+        codes += [ErrorCode.OVERLOADED, ErrorCode.SHUTTING_DOWN]
+    if "postgres" in route.uses:
+        codes.append(ErrorCode.POSTGRES_UNAVAILABLE)
     if route.uses and route.method == "POST":
         codes.append(ErrorCode.OUTCOME_UNKNOWN)
     if "redis" in route.uses:

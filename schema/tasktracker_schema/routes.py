@@ -214,7 +214,6 @@ PROGRESS_PAGE: Final = Route(
     query=requests.ProgressQuery,
     answer=answers.ProgressPage,
     codes=(E.TASK_NOT_FOUND,),
-    uses=("postgres", "redis"),
 )
 STATS: Final = Route(
     name="stats",
@@ -231,7 +230,7 @@ EVENTS: Final = Route(
     query=requests.EventsQuery,
     answer=None,
     media="events",
-    uses=("postgres", "redis"),
+    uses=("redis",),
 )
 
 

@@ -154,3 +154,10 @@ def test_a_service_that_ends_ends_its_streams(database_url: str, redis_url: str,
             stopping.result()
 
     assert time.monotonic() - began < 8
+
+
+def test_without_redis_nothing_can_be_watched(database_url: str) -> None:
+    with Service(database_url, "unix:///nonexistent/redis.sock") as alone:
+        answer = httpx.get(f"{alone.url}{EVENTS}", timeout=20, trust_env=False)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "redis_unavailable")

@@ -115,3 +115,21 @@ def test_lost_entries_are_told_by_the_page(
 
     assert page.result().json()["gaps"] == [{"fromSeqId": 4, "toSeqId": number - 1}]
     assert [entry["seqId"] for entry in page.result().json()["entries"]] == [number]
+
+
+def test_without_redis_pages_show_what_is_stored_and_say_that_there_may_be_more(database_url: str) -> None:
+    with (
+        Service(database_url, "unix:///nonexistent/redis.sock") as alone,
+        httpx.Client(base_url=f"{alone.url}{TASKS}", timeout=20, trust_env=False) as api,
+    ):
+        task_id = started(api, "alone")
+        began = time.monotonic()
+        page = api.get(f"/{task_id}/progress?waitSeconds=2").json()
+        assert (page["entries"], page["lastSeqId"], page["final"]) == ([], None, False)
+        assert 1.5 < time.monotonic() - began < 5
+
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(api.get, f"/{task_id}/progress?waitSeconds=15")
+            time.sleep(0.3)
+            assert api.post(f"/{task_id}/complete", json={"result": 1}).status_code == 200
+        assert (waiting.result().json()["final"], waiting.result().json()["result"]) == (True, 1)

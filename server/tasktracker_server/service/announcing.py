@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 _WAITING_MAX = 20_000
 _MESSAGE_CHANGES = 500
+_SOON_SECONDS = 0.02
+"""New tasks are told so much later, together: a message for each batch would make registering dearer."""
 _RETRY_SECONDS = 1.0
 _CLOSE_SECONDS = 1.0
 
@@ -30,32 +32,38 @@ class Announcer:
         self._to_all: list[bytes] = []
         self._has_missed = False
         self._sending: asyncio.Task[None] | None = None
+        self._soon: asyncio.TimerHandle | None = None
 
     def created(self, task_id: str, task_type: str, timestamp: str) -> None:
         """There is a new task; nobody can have followed it before."""
-        self._tell_all(Change(task_id, task_type, "pending", "created", None, 0, timestamp))
+        self._add(Change(task_id, task_type, "pending", "created", None, 0, timestamp))
+        if self._sending is None and self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(_SOON_SECONDS, self._begin)
 
     def changed(self, change: Change) -> None:
         """A task changed its state, but did not end."""
-        envelope = self._tell_all(change)
+        envelope = self._add(change)
         if len(self._to_tasks) < _WAITING_MAX:
             self._to_tasks.append((of_task(change.task_id), b"L\n" + envelope))
+        self._begin()
 
     def missed(self) -> None:
         """Something will never be told."""
         self._has_missed = True
         self._begin()
 
-    def _tell_all(self, change: Change) -> bytes:
+    def _add(self, change: Change) -> bytes:
         envelope = frames.lifecycle_envelope(change)
         if len(self._to_all) < _WAITING_MAX:
             self._to_all += (head_of(change.task_id, change.task_type), envelope)
         else:
             self._has_missed = True
-        self._begin()
         return envelope
 
     def _begin(self) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         if self._sending is None:
             self._sending = asyncio.create_task(self._send())
 
@@ -84,6 +92,8 @@ class Announcer:
 
     async def aclose(self) -> None:
         """Send what is still to be sent, if that can be done soon."""
+        if self._soon is not None:
+            self._begin()
         if sending := self._sending:
             await asyncio.wait([sending], timeout=_CLOSE_SECONDS)
             sending.cancel()
