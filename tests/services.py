@@ -253,3 +253,13 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def cut_bus(service: Service, redis_url: str) -> None:
+    """Close the connections on which this service listens to Redis, and nobody else's."""
+    names = {f"tasktracker:{pid}" for pid in service.worker_pids}
+    with redis.Redis.from_url(redis_url) as client:
+        own = [one["id"] for one in client.client_list(_type="pubsub") if one["name"] in names]
+        assert own, "the service does not listen"
+        for number in own:
+            client.client_kill_filter(_id=number)

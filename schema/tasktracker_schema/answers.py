@@ -207,8 +207,20 @@ class TaskPage(Answer, frozen=True):
     next_cursor: str | None
 
 
+class LostEntries(Answer, frozen=True):
+    """Numbers whose entries were lost with the live store, both ends included."""
+
+    from_seq_id: int
+    to_seq_id: int
+
+
 class ProgressPage(Answer, frozen=True):
-    """Answer of ``GET /:taskId/progress``; ``result`` or ``error`` is there once the task has ended."""
+    """Answer of ``GET /:taskId/progress``.
+
+    ``last_seq_id`` is the task's last number, ``None`` where live history could not be read. ``final``: the
+    task has ended and nothing comes after this page; then ``result``, or ``error`` and ``new_task_id``, are
+    there. ``gaps`` is there where entries between ``afterSeqId`` and the end of the page were lost.
+    """
 
     task_id: str
     entries: list[ProgressEntry]
@@ -217,6 +229,8 @@ class ProgressPage(Answer, frozen=True):
     final: bool
     result: Any = UNSET
     error: Any = UNSET
+    new_task_id: str | None | UnsetType = UNSET
+    gaps: list[LostEntries] | UnsetType = UNSET
 
 
 class ActiveCounts(Answer, frozen=True):

@@ -1,4 +1,4 @@
-"""What a task's stream carries: one tagged union, told apart by its ``event`` field."""
+"""What streams carry: tagged unions, told apart by their ``event`` field."""
 
 from typing import Any, Literal, TypeAlias
 
@@ -8,8 +8,9 @@ from tasktracker_schema.names import JsonObject, Timestamp
 from tasktracker_schema.status import TaskStatus
 
 LifecycleReason: TypeAlias = Literal[
-    "current", "claimed", "started", "released", "lapsed", "cancel_requested"
+    "current", "created", "claimed", "started", "released", "lapsed", "cancel_requested"
 ]
+"""``current`` is told by a task's own stream alone, ``created`` by streams of many tasks."""
 
 
 class Event(Struct, rename="camel", frozen=True, tag_field="event"):
@@ -17,11 +18,12 @@ class Event(Struct, rename="camel", frozen=True, tag_field="event"):
 
 
 class Progress(Event, frozen=True, tag="progress"):
-    """A progress entry; ``data`` is ``{seqId, ...}``."""
+    """A progress entry; ``data`` is ``{seqId, ...}``. In a stream of many tasks it tells their type."""
 
     data: JsonObject
     task_id: str
     timestamp: Timestamp
+    task_type: str | UnsetType = UNSET
 
 
 class StatusData(Struct, rename="camel", frozen=True, kw_only=True):
@@ -44,11 +46,12 @@ class StatusData(Struct, rename="camel", frozen=True, kw_only=True):
 
 
 class StatusChange(Event, frozen=True, tag="status_change"):
-    """The task's state changed; the final one ends the stream."""
+    """The task's state changed; the final one ends the task's stream. Told as ``Progress`` is."""
 
     data: StatusData
     task_id: str
     timestamp: Timestamp
+    task_type: str | UnsetType = UNSET
 
 
 class GapData(Struct, rename="camel", frozen=True):
@@ -66,5 +69,21 @@ class Gap(Event, frozen=True, tag="gap"):
     timestamp: Timestamp
 
 
+class ReadyData(Struct, rename="camel", frozen=True):
+    """What a stream of many tasks tells of: these tasks, and all tasks of these types; without any, all."""
+
+    task_ids: list[str]
+    task_types: list[str]
+    progress: bool
+
+
+class Ready(Event, frozen=True, tag="ready"):
+    """The first event of a stream of many tasks: what happens from here on is told, or the stream ends."""
+
+    data: ReadyData
+
+
 TrackEvent: TypeAlias = Progress | StatusChange | Gap
-"""``msgspec.json.Decoder(TrackEvent)`` reads the data of any event."""
+"""``msgspec.json.Decoder(TrackEvent)`` reads the data of any event of one task's stream."""
+ManyEvent: TypeAlias = Ready | Progress | StatusChange
+"""The same of a stream of many tasks."""

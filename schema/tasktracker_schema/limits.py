@@ -36,6 +36,8 @@ STATS_TYPES: Final = 1_000
 """Types with figures of their own: the busiest."""
 PROGRESS_LIMIT_DEFAULT: Final = 1_000
 PROGRESS_LIMIT_MAX: Final = 10_000
+PROGRESS_PAGE_BYTES: Final = 1024 * 1024
+"""A page of progress that would be larger ends before; it has one entry at least."""
 EVENTS_TASKS_MAX: Final = 100
 CURSOR_LENGTH: Final = 1_000
 REASON_LENGTH: Final = 1_000

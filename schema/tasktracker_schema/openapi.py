@@ -72,7 +72,9 @@ def error_codes(route: Route) -> dict[int, list[ErrorCode]]:
     if route.takes_task_id:
         codes.append(ErrorCode.ROUTE_NOT_FOUND)
     if route.uses:
-        codes += [ErrorCode.OVERLOADED, ErrorCode.SHUTTING_DOWN, ErrorCode.POSTGRES_UNAVAILABLE]
+        codes += [ErrorCode.OVERLOADED, ErrorCode.SHUTTING_DOWN]
+    if "postgres" in route.uses:
+        codes.append(ErrorCode.POSTGRES_UNAVAILABLE)
     if route.uses and route.method == "POST":
         codes.append(ErrorCode.OUTCOME_UNKNOWN)
     if "redis" in route.uses:
@@ -114,7 +116,7 @@ def _query_parameters(route: Route) -> Iterable[Json]:
         for name, field in _tidied(found[reference["$ref"].rpartition("/")[2]])["properties"].items():
             description = field.pop("description", name)
             yield {"name": name, "in": "query", "description": description, "schema": field}
-    if route.media == "events":
+    if route.media == "events" and route.takes_task_id:
         yield {
             "name": "Last-Event-ID",
             "in": "header",
@@ -134,11 +136,12 @@ def _request_body(route: Route) -> Json:
 
 def _successes(route: Route) -> dict[int, Json]:
     if route.media == "events":
-        stream = {"schema": {"type": "string"}, "example": words.STREAM}
-        return {
-            200: _answer("The stream; each `data` is a `TrackEvent`", {"text/event-stream": stream}),
-            204: _answer("The task has ended and `Last-Event-ID` was its last event: stay away", {}),
-        }
+        kind = "TrackEvent" if route.takes_task_id else "ManyEvent"
+        stream = {"schema": {"type": "string"}, "example": words.STREAMS[route.name]}
+        begun = {200: _answer(f"The stream; each `data` is a `{kind}`", {"text/event-stream": stream})}
+        if not route.takes_task_id:
+            return begun
+        return begun | {204: _answer("The task has ended and `Last-Event-ID` was its last event", {})}
     if route.media == "html":
         return {200: _answer("The page", {"text/html": {"schema": {"type": "string"}}})}
     (schema,), _ = msgspec.json.schema_components([route.answer], ref_template=_REF)
@@ -194,11 +197,13 @@ def _schemas() -> Json:
     kinds: list[Any] = [answers.ErrorBody]
     for route in ROUTES:
         kinds += [kind for kind in (route.body, route.answer) if kind is not None]
-    (*_, track_event), found = msgspec.json.schema_components([*kinds, events.TrackEvent], ref_template=_REF)
+    unions = {"TrackEvent": events.TrackEvent, "ManyEvent": events.ManyEvent}
+    schemas, found = msgspec.json.schema_components([*kinds, *unions.values()], ref_template=_REF)
+    found |= dict(zip(unions, schemas[len(kinds) :], strict=True))
     for kind in answers.Answer.__subclasses__():
         if kind.__name__ in found:
             _let_leave_out(kind, found[kind.__name__])
-    return {name: _tidied(schema) for name, schema in sorted({**found, "TrackEvent": track_event}.items())}
+    return {name: _tidied(schema) for name, schema in sorted(found.items())}
 
 
 def _let_leave_out(kind: type[answers.Answer], schema: Json) -> None:
@@ -212,12 +217,13 @@ def _tidied(schema: Json) -> Json:
     """The schema in the words of the API: field names as sent, real defaults, patterns of any dialect."""
     tidy = {key: _tidied_value(key, value) for key, value in schema.items()}
     for name, field in tidy.get("properties", {}).items():
+        own = f"{schema.get('title')}.{name}"
         if field.get("default", ...) is None:
             del field["default"]
-            if name in words.DEFAULTS:
-                field["default"] = words.DEFAULTS[name]
+            if (default := words.DEFAULTS.get(own, words.DEFAULTS.get(name))) is not None:
+                field["default"] = default
         if name in words.FIELDS and schema.get("title") != "Task":
-            field["description"] = words.FIELDS[name]
+            field["description"] = words.FIELDS.get(own, words.FIELDS[name])
     return tidy
 
 

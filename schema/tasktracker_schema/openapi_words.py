@@ -61,6 +61,17 @@ OPERATIONS: Final[dict[str, str]] = {
         " once and in order, then one final `status_change`, after which the stream ends. A stream that ends"
         " without it was cut: connect again with `Last-Event-ID`. Comment lines are heartbeats."
     ),
+    "progressPage": (
+        "What a stream tells, page by page, for callers whose proxies hold streams back. Entries after"
+        " `afterSeqId` are answered at once; where there are none yet, `waitSeconds` waits for the first."
+        " Go on after the last entry, or the last gap, until `final`. A page has 1 MiB at most."
+    ),
+    "events": (
+        "An event stream (SSE) of these tasks, of all tasks of these types, or, without any, of all tasks:"
+        " `ready` first, then every change of state, ends included, and with `progress` every entry. `taskId`"
+        " and `taskType` may be repeated. Live only: a stream that ends has missed something, for example"
+        " because its reader was slow. Connect again, wait for `ready`, and read anew what you show."
+    ),
     "processTimeouts": "Ends the tasks whose time is up. This happens by itself; calling it is never needed.",
     "claim": (
         "The next task in the hands of this worker: the highest priority first, then the oldest. With"
@@ -112,8 +123,10 @@ DEFAULTS: Final[dict[str, Any]] = {
     "lifecycle": False,
     "named": True,
     "heartbeatSeconds": limits.HEARTBEAT_SECONDS_DEFAULT,
+    "ProgressQuery.limit": limits.PROGRESS_LIMIT_DEFAULT,
+    "EventsQuery.progress": False,
 }
-"""What a field that was left out means, by its name."""
+"""What a field that was left out means, by its name; one struct's own meaning goes before."""
 
 FIELDS: Final[dict[str, str]] = {
     "metadata": "An object of the caller's, kept by meaning",
@@ -130,9 +143,11 @@ FIELDS: Final[dict[str, str]] = {
     "items": "1 to 1,000",
     "tasks": "1 to 1,000",
     "leaseSeconds": "The task goes back to the queue when nothing is heard of its worker for so long",
-    "waitSeconds": "How long the call may wait for a task",
+    "waitSeconds": "How long the call may wait for something to answer",
     "retry": "Whether a new task may take its place",
     "progress": "One entry, or an array of them",
+    "GetTaskQuery.progress": "Whether the answer has the task's history",
+    "EventsQuery.progress": "Tell progress too; `taskId` or `taskType` has to say whose",
     "afterSeqId": "Entries up to this number are left out",
     "ignoreHistory": "Leave out all history; wins over `afterSeqId`",
     "lifecycle": "Tell every change of state, not only the last",
@@ -266,6 +281,13 @@ ANSWERS: Final[dict[str, Any]] = {
         "firstSeqId": 1,
         "cancelRequested": False,
     },
+    "progressPage": {
+        "taskId": "enc-1",
+        "entries": [{"seqId": 5, "timestamp": _AT, "data": {"seqId": 5, "percent": 42}}],
+        "lastSeqId": 5,
+        "status": "in_progress",
+        "final": False,
+    },
     "processTimeouts": {"processedCount": 0},
     "claim": _TASK,
     "release": {"taskId": "enc-1", "status": "pending", "message": "The task is back in the queue."},
@@ -286,11 +308,21 @@ ANSWERS: Final[dict[str, Any]] = {
     "healthz": {"status": "ok", "version": __version__},
     "readyz": {"status": "ready", "postgres": "ok", "redis": "ok"},
 }
-STREAM: Final = (
-    "retry: 2000\nid: 0\n\n"
-    'id: 1\nevent: progress\ndata: {"event":"progress","data":{"seqId":1,"percent":42},"taskId":"enc-1",'
-    f'"timestamp":"{_AT}"}}\n\n'
-    ":\n"
-    'id: 1.completed\nevent: status_change\ndata: {"event":"status_change","data":{"status":"completed",'
-    f'"result":{{"dst":"a.mp4"}}}},"taskId":"enc-1","timestamp":"{_AT}"}}\n\n'
-)
+STREAMS: Final = {
+    "track": (
+        "retry: 2000\nid: 0\n\n"
+        'id: 1\nevent: progress\ndata: {"event":"progress","data":{"seqId":1,"percent":42},"taskId":"enc-1",'
+        f'"timestamp":"{_AT}"}}\n\n'
+        ":\n"
+        'id: 1.completed\nevent: status_change\ndata: {"event":"status_change","data":{"status":"completed",'
+        f'"result":{{"dst":"a.mp4"}}}},"taskId":"enc-1","timestamp":"{_AT}"}}\n\n'
+    ),
+    "events": (
+        'retry: 2000\nevent: ready\ndata: {"event":"ready","data":{"taskIds":[],"taskTypes":["video.encode"],'
+        '"progress":false}}\n\n'
+        ":\n"
+        'event: status_change\ndata: {"event":"status_change","data":{"status":"in_progress","final":false,'
+        '"reason":"claimed","workerId":"w1","attempt":1,"cancelRequested":false},"taskId":"enc-1",'
+        f'"timestamp":"{_AT}","taskType":"video.encode"}}\n\n'
+    ),
+}

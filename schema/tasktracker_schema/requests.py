@@ -212,11 +212,15 @@ class ProgressQuery(Request, frozen=True, kw_only=True):
 
 
 class EventsQuery(Request, frozen=True, kw_only=True):
-    """``GET /api/v1/events?…``: changes of these tasks, and of all tasks of these types."""
+    """``GET /api/v1/events?…``: changes of these tasks, and of all tasks of these types; else of all."""
 
     task_id: Annotated[list[TaskId], Meta(max_length=limits.EVENTS_TASKS_MAX)] | None = None
     task_type: Annotated[list[TaskType], Meta(max_length=limits.TASK_TYPES_MAX)] | None = None
     progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.progress and not (self.task_id or self.task_type):
+            raise ValueError("`progress` is told of tasks named by `taskId` or `taskType` - at `$.progress`")
 
 
 class GetTaskQuery(Request, frozen=True, kw_only=True):

@@ -41,6 +41,11 @@ class Route(Struct, frozen=True, kw_only=True):
     uses: tuple[Literal["postgres", "redis"], ...] = ("postgres",)
 
     @property
+    def may_wait(self) -> bool:
+        """Whether a caller may ask for a late answer."""
+        return any("wait_seconds" in kind.__struct_fields__ for kind in (self.body, self.query) if kind)
+
+    @property
     def takes_task_id(self) -> bool:
         """Whether the path names a task."""
         return "{taskId}" in self.path
@@ -209,7 +214,6 @@ PROGRESS_PAGE: Final = Route(
     query=requests.ProgressQuery,
     answer=answers.ProgressPage,
     codes=(E.TASK_NOT_FOUND,),
-    uses=("postgres", "redis"),
 )
 STATS: Final = Route(
     name="stats",
@@ -226,7 +230,7 @@ EVENTS: Final = Route(
     query=requests.EventsQuery,
     answer=None,
     media="events",
-    uses=("postgres", "redis"),
+    uses=("redis",),
 )
 
 
@@ -308,6 +312,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     STATS,
     PROGRESS,
     TRACK,
+    PROGRESS_PAGE,
+    EVENTS,
     PROCESS_TIMEOUTS,
     CLAIM,
     RELEASE,

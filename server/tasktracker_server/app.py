@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import psycopg
 
@@ -24,16 +25,22 @@ from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.following import HistoryReader
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.leases import Leases
+from tasktracker_server.service.paging import Paging
+from tasktracker_server.service.places import Places
 from tasktracker_server.service.progress import Progress
 from tasktracker_server.service.renewing import Renewals
 from tasktracker_server.service.retention import Retention
 from tasktracker_server.service.returning import Returns
 from tasktracker_server.service.service import Service, Verbs
 from tasktracker_server.service.statistics import Statistics
-from tasktracker_server.service.sweeper import Sweeper
+from tasktracker_server.service.sweeper import Chore, Sweeper
 from tasktracker_server.service.tasks import Tasks
+from tasktracker_server.service.topics import Topics
+from tasktracker_server.service.tracking import CHECK_SECONDS as TRACKS_CHECK_SECONDS
 from tasktracker_server.service.tracking import Tracking
-from tasktracker_server.service.waiting import CHECK_SECONDS, WaitingRoom
+from tasktracker_server.service.waiting import CHECK_SECONDS as WAITING_CHECK_SECONDS
+from tasktracker_server.service.waiting import WaitingRoom
+from tasktracker_server.service.watching import Watching
 from tasktracker_server.settings import Settings
 from tasktracker_server.store.database import Database
 from tasktracker_server.store.figures import FigureStore
@@ -66,6 +73,7 @@ async def serve(
         await stop.wait()
         log.info("draining", extra={"action": "draining", "in_flight": server.in_flight})
         service.room.close()
+        service.paging.let_go()
         await server.drain(settings.shutdown_seconds)
 
 
@@ -96,64 +104,111 @@ class _Stores:
     health: Health
 
 
+class _Closing(Protocol):
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What changes tasks, and what of it goes on by itself."""
+
+    single: Verbs
+    bulk: Verbs
+    claims: Claims
+    room: WaitingRoom
+    ending: Ending
+    chores: Sequence[Chore]
+    closing: Sequence[_Closing]
+    """In the order in which they were made."""
+
+
+def _work(stores: _Stores, settings: Settings) -> _Work:
+    announcer = Announcer(stores.live)
+    ending = Ending(stores.tasks, stores.histories, stores.live, announcer)
+    renewals = Renewals(stores.tasks, stores.live, ending)
+    room = WaitingRoom(stores.tasks, stores.live, limit=settings.waiting_claims_limit)
+    tasks = Tasks(stores.tasks, stores.live, ending, announcer, room)
+    leases = Leases(stores.tasks, stores.live, ending, announcer, room)
+    returns = Returns(stores.tasks, leases)
+    claims = Claims(stores.tasks, stores.live, tasks, announcer, room, returns)
+
+    def verbs(tasks: Tasks, leases: Leases, lane: Lane) -> Verbs:
+        progress = Progress(stores.histories, stores.live, ending, renewals, lane=lane)
+        finishing = Finishing(stores.tasks, stores.live, ending, progress, claims, announcer, lane=lane)
+        return Verbs(tasks, progress, finishing, leases)
+
+    single = verbs(tasks, leases, SINGLE)
+    bulk = verbs(
+        Tasks(stores.tasks, stores.live, ending, announcer, room, lane=BULK),
+        Leases(stores.tasks, stores.live, ending, announcer, room, lane=BULK),
+        BULK,
+    )
+    chores = (
+        (single.finishing.sweep_timeouts, settings.sweep_seconds),
+        (leases.sweep, settings.sweep_seconds),
+        (renewals.flush, _RENEWAL_SECONDS),
+        (room.check, WAITING_CHECK_SECONDS),
+    )
+    return _Work(single, bulk, claims, room, ending, chores, (announcer, renewals, ending, room, returns))
+
+
 @asynccontextmanager
 async def _service(settings: Settings) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         stores = await _open_stores(settings, stack)
-        ending = Ending(stores.tasks, stores.histories, stores.live)
-        renewals = Renewals(stores.tasks, stores.live, ending)
-        announcer = Announcer(stores.live)
-        room = WaitingRoom(stores.tasks, stores.live, limit=settings.waiting_claims_limit)
-        tasks = Tasks(stores.tasks, stores.live, ending, announcer, room)
-        leases = Leases(stores.tasks, stores.live, ending, announcer, room)
-        returns = Returns(stores.tasks, leases)
-        claims = Claims(stores.tasks, stores.live, tasks, announcer, room, returns)
-
-        def verbs(tasks: Tasks, leases: Leases, lane: Lane) -> Verbs:
-            progress = Progress(stores.histories, stores.live, ending, renewals, lane=lane)
-            finishing = Finishing(stores.tasks, stores.live, ending, progress, claims, announcer, lane=lane)
-            return Verbs(tasks, progress, finishing, leases)
-
-        single = verbs(tasks, leases, SINGLE)
-        bulk = verbs(
-            Tasks(stores.tasks, stores.live, ending, announcer, room, lane=BULK),
-            Leases(stores.tasks, stores.live, ending, announcer, room, lane=BULK),
-            BULK,
-        )
+        work = _work(stores, settings)
+        reader, topics = HistoryReader(stores.histories, stores.live, work.ending), Topics(stores.bus)
+        paging = Paging(reader, topics, waiters_limit=settings.progress_waiters_limit)
+        heartbeat, lifetime = settings.heartbeat_seconds, settings.stream_lifetime
+        places = Places(settings.streams_limit, "event streams")
+        watching = Watching(stores.bus, places, heartbeat_seconds=heartbeat, lifetime_seconds=lifetime)
         tracking = Tracking(
             stores.tasks,
             stores.live,
-            HistoryReader(stores.histories, stores.live, ending),
-            stores.bus,
-            heartbeat_seconds=settings.heartbeat_seconds,
-            lifetime_seconds=settings.stream_lifetime,
+            reader,
+            topics,
+            places,
+            heartbeat_seconds=heartbeat,
+            lifetime_seconds=lifetime,
         )
         statistics = Statistics(stores.figures)
-        retention = Retention(stores.retention, stores.live, ending, settings.retention_ages)
+        retention = Retention(stores.retention, stores.live, work.ending, settings.retention_ages)
+        chores = (
+            *work.chores,
+            (tracking.check, TRACKS_CHECK_SECONDS),
+            (statistics.count, _COUNT_SECONDS),
+            (retention.walk, _RETENTION_SWEEPS * settings.sweep_seconds),
+        )
         sweeper = Sweeper(
             stores.tasks,
             stores.histories,
             stores.live,
-            ending,
-            room,
+            work.ending,
+            work.room,
             sweep_seconds=settings.sweep_seconds,
-            also=(
-                (single.finishing.sweep_timeouts, settings.sweep_seconds),
-                (leases.sweep, settings.sweep_seconds),
-                (renewals.flush, _RENEWAL_SECONDS),
-                (room.check, CHECK_SECONDS),
-                (statistics.count, _COUNT_SECONDS),
-                (retention.walk, _RETENTION_SWEEPS * settings.sweep_seconds),
-            ),
+            also=chores,
         )
-        for part in (renewals, ending, stores.bus, room, returns, sweeper):
+        for part in (*work.closing, stores.bus, sweeper):
             stack.push_async_callback(part.aclose)
-        stores.bus.start(on_restored=tracking.look_again, on_wake=room.hear)
+
+        def look_again() -> None:
+            tracking.look_again()
+            paging.look_again()
+
+        stores.bus.start(on_restored=look_again, on_lost=watching.cut, on_wake=work.room.hear)
         sweeper.start()
-        checking = asyncio.create_task(tracking.check_forever(), name="tracking-check")
-        stack.callback(checking.cancel)
-        finding = Finding(stores.lists, stores.live)
-        yield Service(single, bulk, claims, room, tracking, finding, statistics, stores.health)
+        yield Service(
+            work.single,
+            work.bulk,
+            work.claims,
+            work.room,
+            tracking,
+            watching,
+            paging,
+            Finding(stores.lists, stores.live),
+            statistics,
+            stores.health,
+        )
 
 
 async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:

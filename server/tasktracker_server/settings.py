@@ -100,6 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float | None,
         Say("Seconds (± 20 %) after which a stream ends, for its reader to resume.", 1, 604_800, "no limit"),
     ] = None
+    streams_limit: Annotated[int, Say("Most event streams at a time, per process.", 0, 1_000_000)] = 10_000
     stream_write_timeout: Annotated[float, Say("Seconds a stalled reader keeps its stream.", 1, 3_600)] = 30.0
     heartbeat_seconds: Annotated[
         int,
@@ -112,6 +113,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             0,
             1_000_000,
         ),
+    ] = 10_000
+    progress_waiters_limit: Annotated[
+        int, Say("Most calls that wait for progress at a time, per process.", 0, 1_000_000)
     ] = 10_000
     shutdown_seconds: Annotated[float, Say("Seconds for what is under way at a shutdown.", 0, 3_600)] = 10.0
     sweep_seconds: Annotated[float, Say("Seconds between looks for what is overdue or due.", 0.05, 60)] = 0.5

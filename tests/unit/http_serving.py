@@ -84,7 +84,7 @@ class Answering:
     claimed: Callable[[], Coroutine[Any, Any, answers.Task | None]] | None = None
 
     single = bulk = tasks = progress = finishing = leases = property(lambda self: self)
-    claims = tracking = finding = statistics = health = property(lambda self: self)
+    claims = tracking = watching = paging = finding = statistics = health = property(lambda self: self)
 
     async def register(self, wanted: requests.RegisterTask, /) -> answers.RegisteredTask:
         return answers.RegisteredTask(wanted.task_id or "new", "pending", AT, AT)

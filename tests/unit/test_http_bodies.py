@@ -200,3 +200,13 @@ def test_an_unescaped_plus_in_a_time_is_told() -> None:
     assert since("createdAfter=2026-01-31T12:00:00Z").created_after == datetime(2026, 1, 31, 12, tzinfo=UTC)
     assert "sent as %2B" in refusal(since, "createdAfter=2026-01-31T13:00:00+01:00")[1]
     assert "with its offset" in refusal(since, "createdAfter=2026-01-31T13:00:00")[1]
+
+
+def test_a_list_in_a_query_is_its_name_repeated() -> None:
+    events = QueryReader(requests.EventsQuery)
+
+    assert events("taskId=a&taskType=t%2C1&taskId=b&progress=1").task_id == ["a", "b"]
+    assert events("taskType=t%2C1").task_type == ["t,1"]
+    assert events("progress=false&progress=1&taskId=a").progress is True, "of others the last one counts"
+    assert "`$.taskId[1]`" in refusal(events, "taskId=a&taskId=b%20c")[1]
+    assert "`$.taskId`" in refusal(events, "&".join(["taskId=a"] * 101))[1]

@@ -157,10 +157,12 @@ def test_a_task_is_valid_with_and_without_its_history(shown: answers.Task) -> No
 def test_errors_and_events_are_valid() -> None:
     error = answers.ErrorBody(409, "Conflict", ErrorCode.TASK_EXISTS, "taken", "r", {"existing": {}})
     validator({"$ref": "#/components/schemas/ErrorBody"}).validate(json.loads(msgspec.json.encode(error)))
-    for line in openapi_words.STREAM.splitlines():
-        if line.startswith("data: "):
-            validator({"$ref": "#/components/schemas/TrackEvent"}).validate(json.loads(line[6:]))
-            msgspec.json.decode(line[6:], type=events.TrackEvent)
+    for kind, stream in ((events.TrackEvent, "track"), (events.ManyEvent, "events")):
+        name = {"track": "TrackEvent", "events": "ManyEvent"}[stream]
+        for line in openapi_words.STREAMS[stream].splitlines():
+            if line.startswith("data: "):
+                validator({"$ref": f"#/components/schemas/{name}"}).validate(json.loads(line[6:]))
+                msgspec.json.decode(line[6:], type=kind)
 
 
 def test_every_code_has_words() -> None:
@@ -170,6 +172,9 @@ def test_every_code_has_words() -> None:
 def test_defaults_and_meanings_are_those_of_real_fields() -> None:
     kinds = [kind for route in ROUTES for kind in (route.body, route.query) if kind is not None]
     fields = {field.encode_name for kind in kinds for field in msgspec.structs.fields(kind)}
+    fields |= {
+        f"{kind.__name__}.{field.encode_name}" for kind in kinds for field in msgspec.structs.fields(kind)
+    }
 
     assert set(openapi_words.DEFAULTS) <= fields
     assert set(openapi_words.FIELDS) <= fields

@@ -12,6 +12,7 @@ from .rawhttp import Connection
 from .sse import Stream
 
 TASKS = "/api/v1/tasks"
+EVENTS = "/api/v1/events"
 
 Json = dict[str, Any]
 
@@ -82,12 +83,28 @@ class Driver:
     def get(self, task_id: str, query: str = "") -> httpx.Response:
         return self.read.get(f"{TASKS}/{task_id}{query}")
 
+    def page(self, task_id: str, query: str = "") -> Json:
+        """A page of the task's history."""
+        answer = self.read.get(f"{TASKS}/{task_id}/progress{query}", timeout=70)
+        assert answer.status_code == 200, answer.text
+        page: Json = answer.json()
+        return page
+
     def track(self, task_id: str, query: str = "", last_event_id: str | None = None) -> Stream:
         """Open a stream; the caller closes it (`with`)."""
         headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
         connection = Connection(str(self.read.base_url))
         try:
             return Stream(connection, f"{TASKS}/{task_id}/track{query}", headers)
+        except BaseException:
+            connection.close()
+            raise
+
+    def events(self, query: str = "") -> Stream:
+        """Open a stream of many tasks; the caller closes it (`with`)."""
+        connection = Connection(str(self.read.base_url))
+        try:
+            return Stream(connection, f"{EVENTS}{query}", {})
         except BaseException:
             connection.close()
             raise
@@ -164,6 +181,9 @@ class Held:
 
     def track(self, query: str = "", last_event_id: str | None = None) -> Stream:
         return self.driver.track(self.task_id, query, last_event_id)
+
+    def page(self, query: str = "") -> Json:
+        return self.driver.page(self.task_id, query)
 
     def append(self, count: int) -> None:
         """Append `count` entries `{"n": 0}`, `{"n": 1}` … one call each."""

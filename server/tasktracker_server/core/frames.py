@@ -1,12 +1,14 @@
 """The bytes of a stream: envelopes and the frames that carry them. Only stored facts carry an id."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
 
 from tasktracker_schema import limits
-from tasktracker_schema.events import Gap, GapData, LifecycleReason, StatusChange, StatusData
+from tasktracker_schema.events import Gap, GapData, Ready, ReadyData, StatusChange, StatusData
+from tasktracker_server.core.changes import Change
 from tasktracker_server.core.entries import Entry
 
 _encode = msgspec.json.Encoder().encode
@@ -61,26 +63,28 @@ def final_envelope(
     return _encode(StatusChange(data=data, task_id=task_id, timestamp=_as_wire(timestamp)))
 
 
-def lifecycle_envelope(
-    task_id: str,
-    status: str,
-    reason: LifecycleReason,
-    *,
-    worker_id: str | None,
-    attempt: int,
-    cancel_requested: bool = False,
-    timestamp: str,
-) -> bytes:
+def lifecycle_envelope(change: Change) -> bytes:
     """A ``status_change`` that is not the end."""
     data = StatusData(
-        status=status,  # type: ignore[arg-type]  # a text of the store's own
+        status=change.status,  # type: ignore[arg-type]  # a text of the store's own
         final=False,
-        reason=reason,
-        worker_id=worker_id,
-        attempt=attempt,
-        cancel_requested=cancel_requested,
+        reason=change.reason,
+        worker_id=change.worker_id,
+        attempt=change.attempt,
+        cancel_requested=change.cancel_requested,
     )
-    return _encode(StatusChange(data=data, task_id=task_id, timestamp=_as_wire(timestamp)))
+    return _encode(StatusChange(data=data, task_id=change.task_id, timestamp=_as_wire(change.timestamp)))
+
+
+def ready(task_ids: Iterable[str], task_types: Iterable[str], progress: bool) -> bytes:
+    """The start of a stream of many tasks: from here on nothing is missed."""
+    event = Ready(data=ReadyData(list(task_ids), list(task_types), progress))
+    return b"retry: %d\nevent: ready\ndata: %b\n\n" % (limits.SSE_RETRY_MS, _encode(event))
+
+
+def of_many(event: bytes, envelope: bytes, task_type: str) -> bytes:
+    """A frame among those of other tasks: without id, its envelope tells the task's type too."""
+    return b'event: %b\ndata: %b,"taskType":%b}\n\n' % (event, envelope[:-1], _encode(task_type))
 
 
 def _as_wire(timestamp: str) -> Any:

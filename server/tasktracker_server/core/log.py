@@ -62,6 +62,7 @@ class Seed:
     cancelled: bool
     ord: int
     lease_seconds: int | None
+    task_type: str
 
 
 @dataclass(slots=True, frozen=True)
@@ -115,8 +116,10 @@ class Close:
     ord: int
     seed_ticket: str
     """Empty where no number was ever issued."""
+    status: str
     final: bytes
-    """The status, a line break, and the final event's envelope."""
+    """The final event's envelope."""
+    task_type: str
     leave: Literal["nothing", "tombstone", "key"]
     """``tombstone`` where a helper closes; ``key`` where the row owes, until that is settled."""
 

@@ -78,6 +78,7 @@ class StartOutcome(NamedTuple):
     updated_at: str | None
     new_attempt: int | None
     lease_expires_at: str | None
+    task_type: str
 
 
 class End(Struct):
@@ -131,6 +132,7 @@ class EndOutcome(NamedTuple):
     """What it ended with where it had been cancelled."""
     by_holder: bool
     """Where it had ended before: it did in its worker's hands, not after it was given back."""
+    task_type: str
 
 
 class Release(Struct):
@@ -234,6 +236,7 @@ class RetryOutcome(NamedTuple):
     task_type: str
     unfinished: str | None
     """The chain's unfinished task before this call."""
+    created_at: str | None
 
 
 @dataclass(slots=True)
@@ -352,6 +355,7 @@ class Holder(NamedTuple):
     history_bytes: int
     ord: int
     lease_seconds: int | None
+    task_type: str
 
 
 class SeedRequest(Struct):
@@ -418,6 +422,7 @@ class TaskState(NamedTuple):
     seq_limit: int
     seed_ticket: str | None
     live_debt: bool
+    task_type: str
 
 
 TASK_COLUMNS = (

@@ -30,6 +30,8 @@ _read_nothing: Final = BodyReader(requests.Nothing)
 _read_get_query: Final = QueryReader(requests.GetTaskQuery)
 _read_list_query: Final = QueryReader(requests.ListTasksQuery)
 _read_track_query: Final = QueryReader(requests.TrackQuery)
+_read_events_query: Final = QueryReader(requests.EventsQuery)
+_read_progress_query: Final = QueryReader(requests.ProgressQuery)
 
 
 async def start(call: Call) -> Reply:
@@ -64,6 +66,18 @@ async def track(call: Call) -> Reply | EventStream:
     last_event_id = call.headers.get("Last-Event-ID")
     frames = await call.unless_gone(call.service.tracking.open(call.task_id, query, last_event_id))
     return empty() if frames is None else await call.stream(frames)
+
+
+async def events(call: Call) -> EventStream:
+    """``GET /api/v1/events``."""
+    query = _read_events_query(call.query)
+    return await call.stream(await call.unless_gone(call.service.watching.open(query)))
+
+
+async def progress_page(call: Call) -> Reply:
+    """``GET /:taskId/progress``."""
+    query = _read_progress_query(call.query)
+    return answered(await call.unless_gone(call.service.paging.page(call.task_id, query)))
 
 
 async def process_timeouts(call: Call) -> Reply:
@@ -140,6 +154,8 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     routes.LIST.name: list_tasks,
     routes.STATS.name: stats,
     routes.TRACK.name: track,
+    routes.PROGRESS_PAGE.name: progress_page,
+    routes.EVENTS.name: events,
     routes.PROCESS_TIMEOUTS.name: process_timeouts,
     routes.CLAIM.name: claim,
     routes.BULK_CLAIM.name: bulk_claim,

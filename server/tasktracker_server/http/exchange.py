@@ -12,7 +12,6 @@ from typing import Final, cast
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 
-from tasktracker_schema.routes import BULK_CLAIM, CLAIM
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.http import admission, answers, streams
 from tasktracker_server.http.answers import Reply
@@ -27,8 +26,6 @@ _log = logging.getLogger(__name__)
 
 _LINGER_SECONDS: Final = 2.0
 """How long a refused body is still taken in: a socket closed on unread data would lose the answer."""
-_WAITING_CALLS: Final = frozenset({CLAIM.name, BULK_CLAIM.name})
-"""Calls that may take their time without being slow."""
 _NOWHERE: Final = Target(None, "", "")
 
 
@@ -244,7 +241,8 @@ class Exchange(HTTPMessageDelegate):
 
     def _tell(self, status: int) -> None:
         seconds = self._front.loop.time() - self._began
-        is_slow = seconds > self._front.options.slow_seconds and self._action not in _WAITING_CALLS
+        waits = self._target.route is not None and self._target.route.may_wait
+        is_slow = seconds > self._front.options.slow_seconds and not waits
         tell(self._action, self._out.request_id, status, seconds, is_slow=is_slow)
 
     def _traits(self, status: int) -> dict[str, object]:

@@ -22,4 +22,4 @@ class HttpOptions(Struct, frozen=True, kw_only=True):
     stream_write_timeout: float = 30.0
     """A stream's reader who takes no byte for so long is cut; it resumes where it stood."""
     slow_seconds: float = 1.0
-    """Answers that took longer are logged, except streams and claims that waited."""
+    """Answers that took longer are logged, except streams and calls that may wait."""

@@ -139,6 +139,22 @@ class Statistics(Protocol):
         ...
 
 
+class Watching(Protocol):
+    """Streams of many tasks."""
+
+    async def open(self, query: requests.EventsQuery, /) -> Frames:
+        """The frames of one stream."""
+        ...
+
+
+class Paging(Protocol):
+    """Pages of histories."""
+
+    async def page(self, task_id: str, query: requests.ProgressQuery, /) -> answers.ProgressPage:
+        """A page, as soon as there is something in it."""
+        ...
+
+
 class Health(Protocol):
     """What this process says of itself."""
 
@@ -207,6 +223,16 @@ class Service(Protocol):
     @property
     def statistics(self) -> Statistics:
         """Figures."""
+        ...
+
+    @property
+    def watching(self) -> Watching:
+        """Streams of many tasks."""
+        ...
+
+    @property
+    def paging(self) -> Paging:
+        """Pages of histories."""
         ...
 
     @property

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +11,7 @@ import redis.asyncio as aioredis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from tasktracker_server.core.channels import Channel
 from tasktracker_server.live.client import LiveClient
 from tasktracker_server.live.keys import Keys
 
@@ -23,11 +25,11 @@ _SILENCE_SECONDS = 5.0
 
 
 class EventBus:
-    """Hands each message of a channel to its listener.
+    """Hands each message of a channel to its listeners.
 
     ``subscribe`` returns once the server has acknowledged, so that nothing published afterwards is
-    missed; False where Redis is away. Messages are lost while the connection is down: ``on_restored``
-    is called each time it is up, after every channel was acknowledged.
+    missed; False where Redis is away. Messages are lost while the connection is down: ``on_lost`` is called
+    when it breaks, ``on_restored`` each time it is up, after every channel was acknowledged.
     """
 
     def __init__(self, client: LiveClient, keys: Keys) -> None:
@@ -35,16 +37,25 @@ class EventBus:
         self._keys = keys
         self._on_restored: Callable[[], None] = lambda: None
         self._on_wake: Listener = lambda message: None
+        self._on_lost: Callable[[], None] = lambda: None
         self._turn = asyncio.Lock()
         """Subscribing and unsubscribing reach the server in the order they were asked for."""
-        self._listeners: dict[str, Listener] = {}
-        self._acks: dict[str, list[asyncio.Future[None]]] = {}
+        self._listeners: dict[str, Counter[Listener]] = {}
+        """By channel, how often each has subscribed; it is told until it has unsubscribed as often."""
+        self._acks: dict[str, list[asyncio.Future[bool]]] = {}
         self._pubsub: PubSub | None = None
         self._reader: asyncio.Task[None] | None = None
 
-    def start(self, *, on_restored: Callable[[], None], on_wake: Listener) -> None:
+    def start(
+        self,
+        *,
+        on_restored: Callable[[], None],
+        on_lost: Callable[[], None] = lambda: None,
+        on_wake: Listener = lambda message: None,
+    ) -> None:
         """Begin listening; ``on_wake`` hears what is told to all processes."""
         self._on_restored = on_restored
+        self._on_lost = on_lost
         self._on_wake = on_wake
         self._reader = asyncio.create_task(self._keep_listening(), name="event-bus")
 
@@ -55,33 +66,48 @@ class EventBus:
             with suppress(asyncio.CancelledError):
                 await self._reader
 
-    async def subscribe(self, task_id: str, listener: Listener) -> bool:
-        """Listen to a task's channel; whether it is being heard by now."""
-        channel = self._keys.channel(task_id)
-        self._listeners[channel] = listener
+    async def subscribe(self, channels: Sequence[Channel], listener: Listener) -> bool:
+        """Listen to channels; whether all of them are being heard by now."""
+        names = [self._keys.channel(channel) for channel in channels]
+        for name in names:
+            self._listeners.setdefault(name, Counter())[listener] += 1
         async with self._turn:
-            if self._pubsub is None or self._listeners.get(channel) is not listener:
+            if self._pubsub is None or not all(name in self._listeners for name in names):
                 return False
-            ack: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._acks.setdefault(channel, []).append(ack)
+            acks = [self._ack_of(name) for name in names]
             try:
-                await self._pubsub.subscribe(channel)
+                await self._pubsub.subscribe(*names)
             except (RedisError, OSError):
                 return False
         try:
-            await asyncio.wait_for(ack, _ACK_SECONDS)
-        except (RedisError, TimeoutError):
+            async with asyncio.timeout(_ACK_SECONDS):
+                return all(await asyncio.gather(*acks))
+        except TimeoutError:
             return False
-        return True
 
-    async def unsubscribe(self, task_id: str) -> None:
+    def _ack_of(self, name: str) -> asyncio.Future[bool]:
+        ack: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._acks.setdefault(name, []).append(ack)
+        return ack
+
+    async def unsubscribe(self, channels: Sequence[Channel], listener: Listener) -> None:
         """Listen no longer."""
-        channel = self._keys.channel(task_id)
-        self._listeners.pop(channel, None)
+        names = [self._keys.channel(channel) for channel in channels]
+        for name in names:
+            self._forget(name, listener)
         async with self._turn:
-            if self._pubsub is not None and channel not in self._listeners:
+            over = [name for name in names if name not in self._listeners]
+            if self._pubsub is not None and over:
                 with suppress(RedisError, OSError):
-                    await self._pubsub.unsubscribe(channel)
+                    await self._pubsub.unsubscribe(*over)
+
+    def _forget(self, name: str, listener: Listener) -> None:
+        listeners = self._listeners[name]
+        listeners[listener] -= 1
+        if not listeners[listener]:
+            del listeners[listener]
+        if not listeners:
+            del self._listeners[name]
 
     async def _keep_listening(self) -> None:
         while True:
@@ -94,6 +120,7 @@ class EventBus:
             finally:
                 self._pubsub = None
                 self._give_up_acks()
+                self._on_lost()
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _resubscribe(self, pubsub: PubSub) -> None:
@@ -133,7 +160,7 @@ class EventBus:
             channel = message["channel"].decode()
             if channel == self._keys.wake_channel:
                 self._on_wake(message["data"])
-            elif listener := self._listeners.get(channel):
+            for listener in list(self._listeners.get(channel, ())):
                 listener(message["data"])
         elif message["type"] == "subscribe":
             self._settle_ack(message["channel"].decode())
@@ -145,11 +172,11 @@ class EventBus:
             if not waiting:
                 del self._acks[channel]
             if not ack.done():
-                ack.set_result(None)
+                ack.set_result(True)
 
     def _give_up_acks(self) -> None:
         for waiting in self._acks.values():
             for ack in waiting:
                 if not ack.done():
-                    ack.set_exception(RedisError("the connection was lost"))
+                    ack.set_result(False)
         self._acks.clear()

@@ -1,6 +1,7 @@
 """The connection to Redis or Valkey: scripts and commands in one pipeline, failing fast while it is away."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -52,6 +53,7 @@ class LiveClient:
             retry=Retry(NoBackoff(), 0),
             max_connections=connections + _LISTENING,
             protocol=2,
+            client_name=f"tasktracker:{os.getpid()}",  # for those who look at CLIENT LIST
         )
         # A pool that runs out of connections refuses, which would look as if Redis were away.
         self._turns = asyncio.Semaphore(connections)

@@ -1,5 +1,7 @@
 """Names of everything kept in Redis, under one settable prefix."""
 
+from tasktracker_server.core.channels import CHANGES, Channel
+
 
 class Keys:
     """Key and channel names.
@@ -14,6 +16,9 @@ class Keys:
         """Sorted set: every task with a live log, by when it was last looked at."""
         self.wake_channel = f"{prefix}:wake"
         """Channel every process listens to."""
+        self.changes = f"{prefix}:changes"
+        self.entries = f"{prefix}:entries:"
+        """What the channel of a task type's progress begins with; the type follows."""
 
     def live(self, task_id: str) -> str:
         """Hash: what the live log knows of the task."""
@@ -27,9 +32,15 @@ class Keys:
         """List: the entries PostgreSQL does not hold yet."""
         return self._task % ("progress", task_id)
 
-    def channel(self, task_id: str) -> str:
+    def events(self, task_id: str) -> str:
         """Channel: the task's events."""
         return self._task % ("events", task_id)
+
+    def channel(self, channel: Channel) -> str:
+        """The name of any channel."""
+        if channel == CHANGES:
+            return self.changes
+        return self.events(channel.name) if channel.kind == "task" else self.entries + channel.name
 
     def of_task(self, task_id: str) -> tuple[str, str, str]:
         """Live, seq and progress."""

@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
+from tasktracker_server.core.changes import head_of
+from tasktracker_server.core.channels import Channel
 from tasktracker_server.core.errors import OutcomeUnknown, RedisUnavailable, TrackerError
 from tasktracker_server.core.log import (
     Append,
@@ -66,10 +68,12 @@ class ProgressLog:
             attempt,
             one.worker_id or "",
             *self._caps,
-            self._keys.channel(task_id),
+            self._keys.events(task_id),
             secrets.token_hex(8),
             own,
             int(one.final),
+            task_id,
+            self._keys.entries,
         )
         return Call("append", self._keys.of_task(task_id), (*head, *one.entries))
 
@@ -79,7 +83,7 @@ class ProgressLog:
         for s in seeds:
             args = (s.ticket, s.attempt, s.worker_id or "", s.start, s.limit, s.history_upto, s.history_bytes)
             more = (int(s.cancelled), s.ord, _VERIFY_MS, _PAGE_BYTES, s.lease_seconds or 0)
-            calls.append(Call("seed", self._keys.of_task(s.task_id), args + more))
+            calls.append(Call("seed", self._keys.of_task(s.task_id), (*args, *more, s.task_type)))
         listed = self._index([s.task_id for s in seeds])
         answers = (await self._run([listed, *calls]))[1:]
         return [Seeded(answer[0].decode(), list(answer[1:])) for answer in answers]
@@ -151,8 +155,9 @@ class ProgressLog:
         """Close logs whose tasks' ends are committed, and tell the final event where all is stored."""
         calls = []
         for c in closes:
-            channel = self._keys.channel(c.task_id)
-            args = (c.history_upto, c.ord, channel, c.final, _PAGE_BYTES, c.seed_ticket, c.leave)
+            channels = (self._keys.events(c.task_id), self._keys.changes)
+            told = (c.status, c.final, head_of(c.task_id, c.task_type))
+            args = (c.history_upto, c.ord, _PAGE_BYTES, c.seed_ticket, c.leave, *channels, *told)
             calls.append(Call("close", self._keys.of_task(c.task_id), args))
         answers = await self._run(calls)
         gone = [
@@ -239,9 +244,9 @@ class ProgressLog:
             "ZADD", self._keys.live_index, *(word for task_id in task_ids for word in (now, task_id))
         )
 
-    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Tell every process of something that is not stored here."""
-        await self._run([command("PUBLISH", self._keys.channel(task_id), body) for task_id, body in messages])
+    async def publish(self, messages: Sequence[tuple[Channel, bytes]]) -> None:
+        """Tell every process that listens of something that is not stored here."""
+        await self._run([command("PUBLISH", self._keys.channel(channel), body) for channel, body in messages])
 
     async def wake(self, message: bytes) -> None:
         """Tell every process that tasks can be claimed."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tasktracker_schema.answers import ClaimedTasks, Task, TaskRow
 from tasktracker_schema.requests import BulkClaim, ClaimTask
+from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.core.log import Fence
@@ -120,9 +121,7 @@ class Claims:
         """The claimed tasks as answers: a first attempt has no history; later ones fence the older off."""
         for _, fresh, record in claimed:
             if fresh:
-                self._announcer.changed(
-                    record.id, "in_progress", "claimed", record.worker_id, record.attempt, record.updated_at
-                )
+                self._announcer.changed(_claimed(record))
         again = [
             Fence(record.id, "l", record.attempt, record.worker_id, wanted[n].lease_seconds)
             for n, _, record in claimed
@@ -160,6 +159,19 @@ class Claims:
             return dict(zip(task_ids, await read(task_ids), strict=True))
         except TrackerError as error:
             return dict.fromkeys(task_ids, error)
+
+
+def _claimed(record: TaskRecord) -> Change:
+    return Change(
+        record.id,
+        record.task_type,
+        "in_progress",
+        "claimed",
+        record.worker_id,
+        record.attempt,
+        record.updated_at,
+        record.cancel_requested_at is not None,
+    )
 
 
 def _is_still(record: TaskRecord, task: Task) -> bool:

@@ -13,10 +13,13 @@ from typing import Literal
 
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core import frames
+from tasktracker_server.core.changes import head_of, message_of
+from tasktracker_server.core.channels import CHANGES, of_task
 from tasktracker_server.core.entries import first_number
 from tasktracker_server.core.errors import RedisUnavailable, TrackerError
 from tasktracker_server.core.log import Close, Closed, Peeked
 from tasktracker_server.core.records import Archive, End, EndOutcome, TaskState
+from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.ports import HistoryStore, ProgressLog, TaskStore
 
 log = logging.getLogger(__name__)
@@ -27,10 +30,13 @@ _HELP_AFTER_SECONDS = 2.1
 class Ending:
     """Ends tasks and closes their live logs."""
 
-    def __init__(self, store: TaskStore, histories: HistoryStore, live: ProgressLog) -> None:
+    def __init__(
+        self, store: TaskStore, histories: HistoryStore, live: ProgressLog, announcer: Announcer
+    ) -> None:
         self._store = store
         self._histories = histories
         self._live = live
+        self._announcer = announcer
         self._helping: dict[str, asyncio.Task[None]] = {}
 
     async def end(self, ends: Sequence[End]) -> list[EndOutcome | TrackerError | None]:
@@ -44,6 +50,9 @@ class Ending:
             for end, outcome in zip(ends, outcomes, strict=True)
             if isinstance(outcome, EndOutcome) and outcome.ended
         ]
+        for task in ended:
+            if task.new_task_id is not None:
+                self._announcer.created(task.new_task_id, task.task_type, task.updated_at)
         await self.close(ended, by_ender=True)
         return outcomes
 
@@ -65,6 +74,7 @@ class Ending:
                 )
             )
         except RedisUnavailable:
+            self._announcer.missed()
             await self._owe([task.id for task in tasks if task.seq_limit > 0])
         except TrackerError as error:
             log.warning(
@@ -104,7 +114,9 @@ class Ending:
             await self._live.drop(task.id, close.history_upto, task.ord)
         elif (await self._live.close([close]))[0].proven:
             return  # told by the log itself
-        await self._live.publish([(task.id, b"F%d|%b" % (close.history_upto, close.final))])
+        told = b"F%d|%b\n%b" % (close.history_upto, close.status.encode(), close.final)
+        change = message_of([head_of(task.id, task.task_type), close.final])
+        await self._live.publish([(of_task(task.id), told), (CHANGES, change)])
 
     async def _owe(self, task_ids: Sequence[str]) -> None:
         if not task_ids:
@@ -173,6 +185,7 @@ def _as_ended(end: End, outcome: EndOutcome) -> TaskState:
         seq_limit=outcome.seq_limit,
         seed_ticket=outcome.seed_ticket,
         live_debt=bool(outcome.live_debt),
+        task_type=outcome.task_type,
     )
 
 
@@ -190,7 +203,14 @@ def _close_of(task: TaskState, by_ender: bool) -> Close:
         leave = "key"
     ticket = (task.seed_ticket or "?") if task.seq_limit > 0 else ""
     return Close(
-        task.id, task.history_upto, task.ord, ticket, b"%b\n%b" % (task.status.encode(), final), leave
+        task_id=task.id,
+        history_upto=task.history_upto,
+        ord=task.ord,
+        seed_ticket=ticket,
+        status=task.status,
+        final=final,
+        task_type=task.task_type,
+        leave=leave,
     )
 
 

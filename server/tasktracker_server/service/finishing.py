@@ -12,6 +12,7 @@ from tasktracker_schema.answers import CancelledTask, EndedTask, FailedTask, Tas
 from tasktracker_schema.requests import CancelTask, ClaimTask, CompleteTask, FailTask, NextClaim, TimeOutTask
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core import verdicts
+from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
 from tasktracker_server.core.errors import (
     NotTaskWorker,
@@ -184,13 +185,16 @@ class Finishing:
         await note(self._live, [Note(found.id, found.attempt, "c", 1) for found in flagged])
         for found in flagged:
             self._announcer.changed(
-                found.id,
-                "in_progress",
-                "cancel_requested",
-                found.worker_id,
-                found.attempt,
-                found.now.updated_at,
-                cancel_requested=True,
+                Change(
+                    found.id,
+                    found.now.task_type,
+                    "in_progress",
+                    "cancel_requested",
+                    found.worker_id,
+                    found.attempt,
+                    found.now.updated_at,
+                    cancel_requested=True,
+                )
             )
         ended = [found.now for found in changed if is_terminal(found.now.status)]
         await self._ending.close(ended, by_ender=True)

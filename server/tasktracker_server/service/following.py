@@ -1,11 +1,14 @@
 """One stream of one task: takes from the topic's ring, and reads what is stored where it fell behind."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from tasktracker_server.core import frames
+from tasktracker_server.core.changes import Change
 from tasktracker_server.core.errors import RedisUnavailable, TrackerError
 from tasktracker_server.core.replay import Cursor, Page, page_of
 from tasktracker_server.service.ending import Ending
@@ -14,6 +17,8 @@ from tasktracker_server.service.topics import Heard, Topic
 
 _PAGE_ENTRIES = 1_000
 _PAGE_BYTES = 1024 * 1024
+_PAGE_CHUNKS = 4
+"""Pieces of stored history; the end of a task writes pieces of at most 1 MiB."""
 _CHUNK_BYTES = 256 * 1024
 """Frames are joined to writes of about this size: a reader costs no more memory than that."""
 _SOON_SECONDS = 0.2
@@ -28,17 +33,21 @@ class HistoryReader:
         self._live = live
         self._ending = ending
 
-    async def page(self, task_id: str, after: int) -> Page | None:
+    async def page(
+        self, task_id: str, after: int, *, entries: int = _PAGE_ENTRIES, chunks: int = _PAGE_CHUNKS
+    ) -> Page | None:
         """The next entries after a number: the live log first, then PostgreSQL, for what moves is in one.
+
+        ``entries`` is the most that is taken of the live log, ``chunks`` of the stored pieces of history.
 
         Raises:
             TrackerError: the database does not answer.
         """
         try:
-            live = await self._live.after(task_id, after, entries=_PAGE_ENTRIES, max_bytes=_PAGE_BYTES)
+            live = await self._live.after(task_id, after, entries=entries, max_bytes=_PAGE_BYTES)
         except RedisUnavailable:
             live = None
-        history = await self._histories.read(task_id, after)
+        history = await self._histories.read(task_id, after, chunks)
         return None if history is None else page_of(after, live, history)
 
     async def help_close(self, task_id: str, page: Page) -> None:
@@ -54,6 +63,19 @@ class Pace:
     heartbeat_seconds: float
     deadline: float | None
     """On the monotonic clock."""
+
+    @classmethod
+    def from_now(cls, heartbeat_seconds: float, lifetime_seconds: float | None) -> Self:
+        """The pace of a stream that begins now; lifetimes differ, so that not all readers return at once."""
+        if lifetime_seconds is None:
+            return cls(heartbeat_seconds, None)
+        jitter = random.uniform(0.8, 1.2)  # noqa: S311
+        return cls(heartbeat_seconds, time.monotonic() + lifetime_seconds * jitter)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream has lived its time."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
 
 
 class Follower:
@@ -90,7 +112,7 @@ class Follower:
         yield self._opening(page)
         for chunk in self._replayed(page):
             yield chunk
-        while not (self._cursor.ended or self._is_over):
+        while not (self._cursor.ended or self._pace.is_over):
             if self._must_read():
                 for chunk in await self._read():
                     yield chunk
@@ -102,25 +124,22 @@ class Follower:
     def _must_read(self) -> bool:
         return self._read_at is not None and time.monotonic() >= self._read_at
 
-    @property
-    def _is_over(self) -> bool:
-        return self._pace.deadline is not None and time.monotonic() >= self._pace.deadline
-
     def _opening(self, page: Page) -> bytes:
         opening = frames.opening(self._cursor.after) + frames.HEARTBEAT
         if not self._cursor.lifecycle or page.terminal:
             return opening
         history = page.history
-        current = frames.lifecycle_envelope(
+        current = Change(
             self.topic.task_id,
+            "",  # its stream does not tell it
             history.status,
             "current",
-            worker_id=history.worker_id,
-            attempt=history.attempt,
-            cancel_requested=history.cancel_requested,
-            timestamp=history.updated_at,
+            history.worker_id,
+            history.attempt,
+            history.updated_at,
+            history.cancel_requested,
         )
-        return opening + self._cursor.dress(frames.lifecycle(current))
+        return opening + self._cursor.dress(frames.lifecycle(frames.lifecycle_envelope(current)))
 
     async def _read(self) -> list[bytes]:
         """One page of what is stored, as chunks."""

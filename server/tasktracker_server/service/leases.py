@@ -8,6 +8,7 @@ from tasktracker_schema.answers import Heartbeat, ReleasedTask
 from tasktracker_schema.events import LifecycleReason
 from tasktracker_schema.requests import HeartbeatTask, ReleaseTask
 from tasktracker_server.core import verdicts
+from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
 from tasktracker_server.core.errors import TaskNotFound
 from tasktracker_server.core.log import Fence, Note
@@ -146,7 +147,9 @@ class Leases:
         parked = [Fence(now.id, "p", attempt, None) for attempt, now in waiting if now.seq_limit]
         await fence(self._live, parked)
         for attempt, now in waiting:
-            self._announcer.changed(now.id, "pending", reason, None, attempt, now.updated_at)
+            self._announcer.changed(
+                Change(now.id, now.task_type, "pending", reason, None, attempt, now.updated_at)
+            )
         await self._ending.close([now for _, now in taken if now.status != "pending"], by_ender=True)
 
 

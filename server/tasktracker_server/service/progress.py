@@ -224,6 +224,7 @@ def _seed_of(holder: Holder, ticket: str) -> Seed:
         cancelled=holder.cancelled,
         ord=holder.ord,
         lease_seconds=holder.lease_seconds,
+        task_type=holder.task_type,
     )
 
 

@@ -7,11 +7,13 @@ from tasktracker_server.service.finding import Finding
 from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.leases import Leases
+from tasktracker_server.service.paging import Paging
 from tasktracker_server.service.progress import Progress
 from tasktracker_server.service.statistics import Statistics
 from tasktracker_server.service.tasks import Tasks
 from tasktracker_server.service.tracking import Tracking
 from tasktracker_server.service.waiting import WaitingRoom
+from tasktracker_server.service.watching import Watching
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Service:
     claims: Claims
     room: WaitingRoom
     tracking: Tracking
+    watching: Watching
+    paging: Paging
     finding: Finding
     statistics: Statistics
     health: Health

@@ -17,6 +17,7 @@ from tasktracker_schema.requests import (
     StartTask,
 )
 from tasktracker_server.core import verdicts
+from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
 from tasktracker_server.core.errors import (
     AlreadyRetried,
@@ -99,11 +100,14 @@ class Tasks:
 
     async def _register(self, tasks: list[Registration]) -> Sequence[Registered | Existing | Exception]:
         made = await self._store.register(tasks)
-        self._room.became_claimable(
-            (task.id, task.task_type)
+        new = [
+            (task, outcome)
             for task, outcome in zip(tasks, made, strict=True)
-            if isinstance(outcome, Registered) and outcome.ready
-        )
+            if isinstance(outcome, Registered)
+        ]
+        self._room.became_claimable((task.id, task.task_type) for task, outcome in new if outcome.ready)
+        for task, outcome in new:
+            self._announcer.created(task.id, task.task_type, outcome.created_at)
         return made
 
     async def start(self, task_id: str, wanted: StartTask) -> StartedTask:
@@ -131,14 +135,7 @@ class Tasks:
                     fences.append(
                         Fence(start.id, "l", outcome.new_attempt, start.worker_id, start.lease_seconds)
                     )
-                self._announcer.changed(
-                    start.id,
-                    "in_progress",
-                    "started",
-                    start.worker_id,
-                    outcome.new_attempt,
-                    str(outcome.updated_at),
-                )
+                self._announcer.changed(_started(start, outcome))
         await fence(self._live, fences)
         return outcomes
 
@@ -157,6 +154,7 @@ class Tasks:
                 raise outcome
             if outcome.new_id is not None:
                 self._room.became_claimable([(outcome.new_id, outcome.task_type)])
+                self._announcer.created(outcome.new_id, outcome.task_type, outcome.created_at or "")
                 return RetriedTask(outcome.new_id, outcome.root, "pending", outcome.retry_count or 0)
             _refuse_retry(outcome)
         raise Overloaded("Many retry this chain at once; try again in a moment.")
@@ -198,6 +196,18 @@ class Tasks:
 def _given(raw: Raw) -> Any:
     """Opaque JSON as the store takes it: ``None`` where it was left out."""
     return raw if bytes(raw) else None
+
+
+def _started(start: Start, outcome: StartOutcome) -> Change:
+    return Change(
+        start.id,
+        outcome.task_type,
+        "in_progress",
+        "started",
+        start.worker_id,
+        outcome.new_attempt or 0,
+        outcome.updated_at or "",
+    )
 
 
 def _exists(existing: Existing) -> TaskExists:

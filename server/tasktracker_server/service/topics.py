@@ -1,11 +1,13 @@
-"""What this process has heard of one task lately: each event encoded once, for all who follow it."""
+"""What this process has heard of single tasks lately: each event encoded once, for all who follow it."""
 
 import asyncio
 from collections import deque
 from typing import Literal, NamedTuple
 
 from tasktracker_server.core import frames
+from tasktracker_server.core.channels import of_task
 from tasktracker_server.core.entries import Entry
+from tasktracker_server.service.ports import EventBus
 
 _RING_FRAMES = 2_000
 _RING_BYTES = 1024 * 1024
@@ -42,7 +44,7 @@ class Topic:
         return self._ring[place - self.base]
 
     def hear(self, message: bytes) -> None:
-        """Take a message of the bus: ``P`` entries, ``L`` lifecycle, ``F`` final."""
+        """Take a message of the task's channel: ``P`` entries, ``L`` lifecycle, ``F`` final."""
         head, _, body = message.partition(b"\n")
         match head[:1]:
             case b"P":
@@ -77,3 +79,39 @@ class Topic:
     def leave(self, woken: asyncio.Event) -> None:
         """Be woken no longer."""
         self._woken.discard(woken)
+
+
+class Topics:
+    """The tasks that are followed in this process; all who follow the same one share its subscription."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
+        self._topics: dict[str, Topic] = {}
+        self._subscribing: dict[str, asyncio.Task[bool]] = {}
+
+    @property
+    def task_ids(self) -> list[str]:
+        """The tasks that are followed."""
+        return list(self._topics)
+
+    async def join(self, task_id: str) -> Topic:
+        """The task's topic, being heard by now if the bus is up at all; ``part`` from it afterwards."""
+        topic = self._topics.get(task_id)
+        if topic is None:
+            topic = self._topics[task_id] = Topic(task_id)
+            subscribing = self._bus.subscribe([of_task(task_id)], topic.hear)
+            self._subscribing[task_id] = asyncio.create_task(subscribing)
+        topic.readers += 1
+        try:
+            await asyncio.shield(self._subscribing[task_id])
+        except BaseException:
+            await self.part(topic)
+            raise
+        return topic
+
+    async def part(self, topic: Topic) -> None:
+        """Somebody follows the task no longer."""
+        topic.readers -= 1
+        if topic.readers == 0:
+            del self._topics[topic.task_id], self._subscribing[topic.task_id]
+            await self._bus.unsubscribe([of_task(topic.task_id)], topic.hear)

@@ -6,7 +6,6 @@ is stored, then go on with what was heard since, by number.
 
 import asyncio
 import logging
-import random
 import time
 
 from tasktracker_schema import limits
@@ -15,26 +14,29 @@ from tasktracker_schema.status import is_terminal
 from tasktracker_server.core.errors import RedisUnavailable, TaskNotFound, TrackerError
 from tasktracker_server.core.replay import Cursor, Page, parse_last_event_id
 from tasktracker_server.service.following import Follower, HistoryReader, Pace, Stream
-from tasktracker_server.service.ports import EventBus, ProgressLog, TaskStore
-from tasktracker_server.service.topics import Topic
+from tasktracker_server.service.places import Places
+from tasktracker_server.service.ports import ProgressLog, TaskStore
+from tasktracker_server.service.topics import Topic, Topics
 
 log = logging.getLogger(__name__)
 
 _OPEN_SECONDS = 10.0
 """How long opening waits for the database: an EventSource never comes back after a 503."""
 _RETRY_SECONDS = 0.2
-_CHECK_SECONDS = 15.0
+CHECK_SECONDS = 15.0
+"""How often all streams are compared with the stores: a safety net under the bus."""
 
 
 class Tracking:
-    """Streams of tasks; all streams of one task in this process share a subscription."""
+    """Streams of single tasks."""
 
     def __init__(
         self,
         store: TaskStore,
         live: ProgressLog,
         reader: HistoryReader,
-        bus: EventBus,
+        topics: Topics,
+        places: Places,
         *,
         heartbeat_seconds: int = limits.HEARTBEAT_SECONDS_DEFAULT,
         lifetime_seconds: float | None = None,
@@ -42,11 +44,10 @@ class Tracking:
         self._store = store
         self._live = live
         self._reader = reader
-        self._bus = bus
+        self._topics = topics
+        self._places = places
         self._heartbeat_seconds = heartbeat_seconds
         self._lifetime_seconds = lifetime_seconds
-        self._topics: dict[str, Topic] = {}
-        self._subscribing: dict[str, asyncio.Task[bool]] = {}
         self._followers: set[Follower] = set()
 
     async def open(self, task_id: str, query: TrackQuery, last_event_id: str | None) -> Stream | None:
@@ -54,6 +55,7 @@ class Tracking:
 
         Raises:
             TaskNotFound
+            Overloaded: all places for streams are taken.
             PostgresUnavailable: the database stayed away for ten seconds.
         """
         seen = parse_last_event_id(last_event_id)
@@ -64,8 +66,8 @@ class Tracking:
             lifecycle=bool(query.lifecycle),
             skipping=seen is None and bool(query.ignore_history),
         )
-        pace = Pace(query.heartbeat_seconds or self._heartbeat_seconds, self._deadline())
-        follower = Follower(self._reader, await self._join(task_id), cursor, pace)
+        pace = Pace.from_now(query.heartbeat_seconds or self._heartbeat_seconds, self._lifetime_seconds)
+        follower = Follower(self._reader, await self._enter(task_id), cursor, pace)
         self._followers.add(follower)
         try:
             page = await self._first_page(task_id, cursor.after)
@@ -77,10 +79,14 @@ class Tracking:
             return None
         return Stream(follower, page, self._leave)
 
-    def _deadline(self) -> float | None:
-        if self._lifetime_seconds is None:
-            return None
-        return time.monotonic() + self._lifetime_seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+    async def _enter(self, task_id: str) -> Topic:
+        """A place for one more stream, and the topic it is about."""
+        self._places.take()
+        try:
+            return await self._topics.join(task_id)
+        except BaseException:
+            self._places.give_back()
+            raise
 
     async def _first_page(self, task_id: str, after: int) -> Page:
         deadline = time.monotonic() + _OPEN_SECONDS
@@ -96,50 +102,22 @@ class Tracking:
                 raise TaskNotFound(task_id)
             return page
 
-    async def _join(self, task_id: str) -> Topic:
-        """The task's topic, being heard by now if the bus is up at all."""
-        topic = self._topics.get(task_id)
-        if topic is None:
-            topic = self._topics[task_id] = Topic(task_id)
-            self._subscribing[task_id] = asyncio.create_task(self._bus.subscribe(task_id, topic.hear))
-        topic.readers += 1
-        try:
-            await asyncio.shield(self._subscribing[task_id])
-        except BaseException:
-            await self._part(topic)
-            raise
-        return topic
-
-    async def _part(self, topic: Topic) -> None:
-        topic.readers -= 1
-        if topic.readers == 0:
-            del self._topics[topic.task_id], self._subscribing[topic.task_id]
-            await self._bus.unsubscribe(topic.task_id)
-
     async def _leave(self, follower: Follower) -> None:
         """A stream is closed; repeating this is harmless."""
         if follower in self._followers:
             self._followers.discard(follower)
             follower.close()
-            await self._part(follower.topic)
+            self._places.give_back()
+            await self._topics.part(follower.topic)
 
     def look_again(self) -> None:
         """Have every stream read what is stored: the bus may have missed something."""
         for follower in self._followers:
             follower.look_again()
 
-    async def check_forever(self) -> None:
-        """Every 15 s, compare all streams with the stores: a safety net under the bus."""
-        while True:
-            await asyncio.sleep(_CHECK_SECONDS)
-            try:
-                await self.check()
-            except TrackerError as error:
-                log.info("streams could not be checked: %s", error, extra={"action": "streams_unchecked"})
-
     async def check(self) -> None:
         """Have those streams look again that are behind what is stored."""
-        task_ids = list(self._topics)
+        task_ids = self._topics.task_ids
         if not task_ids:
             return
         try:

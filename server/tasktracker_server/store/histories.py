@@ -6,9 +6,6 @@ from tasktracker_server.core.records import Archive, Holder, SeedRequest, Stored
 from tasktracker_server.store.batches import items_json
 from tasktracker_server.store.database import Database
 
-_CHUNKS_READ = 4
-"""Rows of entries read at once; the end of a task writes rows of at most 1 MiB."""
-
 
 class HistoryStore:
     """What PostgreSQL holds of progress.
@@ -43,9 +40,9 @@ class HistoryStore:
         params = {"items": items_json(archives), "ids": [archive.id for archive in archives]}
         return {row[0]: row[1] for row in await self._database.fetch("archive", params)}
 
-    async def read(self, task_id: str, after: int) -> StoredHistory | None:
-        """The task's state, and the next stored entries after a number."""
-        params = {"id": task_id, "after": after, "chunks": _CHUNKS_READ}
+    async def read(self, task_id: str, after: int, chunks: int) -> StoredHistory | None:
+        """The task's state, and the next so many pieces of stored history after a number."""
+        params = {"id": task_id, "after": after, "chunks": chunks}
         rows = await self._database.fetch("history", params)
         return StoredHistory._make(rows[0]) if rows else None
 

@@ -1,13 +1,14 @@
 -- Numbers, stores and publishes entries of a live task; or says what keeps it from doing so.
 -- KEYS: live, seq, progress
--- ARGV: attempt|'', worker|'', max entries, max bytes, channel, ticket nonce, first own number|'', final 0|1, json...
+-- ARGV: attempt|'', worker|'', max entries, max bytes, channel of the task, ticket nonce,
+--       first own number|'', final 0|1, task id, what the channel of its type's entries begins with, json...
 -- `final`: the entries come with the end of the task. PostgreSQL takes them where there is no log yet.
 -- An entry is stored as number|ms|attempt|json. INCARNATION is set in front of every script.
 local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
-local HEAD = 8 -- arguments before the entries
+local HEAD = 10 -- arguments before the entries
 local attempt, worker = ARGV[1], ARGV[2]
 local L = redis.call('HMGET', live, 's', 'a', 'w', 'lim', 'inc', 'v', 'n', 'b', 'lb', 'c', 'k',
-  'ls')
+  'ls', 'ty')
 local state, current, ticket = L[1], tonumber(L[2]), L[11]
 local cancelled, lease = L[10] or '0', L[12] or '0'
 local nonce = INCARNATION .. ':' .. ARGV[6]
@@ -73,5 +74,9 @@ end
 redis.call('RPUSH', progress, unpack(entries))
 redis.call('SET', seq, last + new)
 redis.call('HSET', live, 'n', L[7] + new, 'b', L[8] + bytes, 'lb', L[9] + bytes)
-redis.call('PUBLISH', ARGV[5], 'P\n' .. table.concat(entries, '\n'))
+-- The same is told to those who follow the task, and to those who follow all tasks of its type.
+local kind = L[13] or ''
+local told = 'P' .. ARGV[9] .. '|' .. kind .. '\n' .. table.concat(entries, '\n')
+redis.call('PUBLISH', ARGV[5], told)
+redis.call('PUBLISH', ARGV[10] .. kind, told)
 return {'OK', own or last + 1, last + new, ms, cancelled, lease, current}

@@ -1,13 +1,14 @@
 -- Ends a task's live log for good; PostgreSQL has already committed the end.
 -- KEYS: live, seq, progress
--- ARGV: history upto (in PostgreSQL), ord, channel, final event (status, line break, envelope),
---       max bytes of one page of the rest, seed ticket of the row ('' where no number was ever issued),
+-- ARGV: history upto (in PostgreSQL), ord, max bytes of one page of the rest,
+--       seed ticket of the row ('' where no number was ever issued),
 --       what to leave behind: 'nothing'; 'tombstone' (a helper closes: whoever ended the task may still
---       come and must not take an absent key for a loss); 'key' (the row owes: drop removes it afterwards)
+--       come and must not take an absent key for a loss); 'key' (the row owes: drop removes it afterwards);
+--       channel of the task, channel of all changes, and the final event: status, envelope, head (id|type)
 -- Answers what was found, whether that proves that nothing was lost since the last seed, the last number
 -- in the list, and the entries PostgreSQL lacks. The final event is told here only when all is stored.
 local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
-local upto, page_bytes, ticket, leave = tonumber(ARGV[1]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local upto, page_bytes, ticket, leave = tonumber(ARGV[1]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local L = redis.call('HMGET', live, 's', 'g', 'k', 'ord')
 local state = L[1]
 if state and L[4] and L[4] ~= ARGV[2] then return {'OTHER', 0, 0} end
@@ -33,7 +34,10 @@ if last <= upto then
   elseif leave == 'tombstone' and state then
     redis.call('PEXPIRE', live, 60000)
   end
-  if proven then redis.call('PUBLISH', ARGV[3], 'F' .. upto .. '|' .. ARGV[4]) end
+  if proven then
+    redis.call('PUBLISH', ARGV[6], 'F' .. upto .. '|' .. ARGV[8] .. '\n' .. ARGV[9])
+    redis.call('PUBLISH', ARGV[7], ARGV[10] .. '\n' .. ARGV[9])
+  end
   return {found, proven and 1 or 0, last}
 end
 

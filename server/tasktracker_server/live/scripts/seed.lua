@@ -1,7 +1,7 @@
 -- Makes a task live, as PostgreSQL has just described it, if the ticket of that look still holds.
 -- KEYS: live, seq, progress
 -- ARGV: ticket, attempt, worker, first number - 1, block limit, history upto, history bytes,
---       cancelled, ord, verify after ms, drain bytes, lease seconds
+--       cancelled, ord, verify after ms, drain bytes, lease seconds, task type
 local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
 local ticket, upto = ARGV[1], tonumber(ARGV[6])
 local L = redis.call('HMGET', live, 'k', 's', 'a', 'parked', 'c')
@@ -36,7 +36,7 @@ redis.call('DEL', progress)
 redis.call('SET', seq, ARGV[4])
 redis.call('HSET', live, 's', 'l', 'a', ARGV[2], 'w', ARGV[3], 'lim', ARGV[5], 'inc', INCARNATION,
   'v', ms + tonumber(ARGV[10]), 'n', ARGV[6], 'b', ARGV[7], 'lb', 0, 'c', L[5] == '1' and 1 or ARGV[8], 'hu', ARGV[6],
-  'g', ticket, 'ord', ARGV[9], 'ls', ARGV[12])
+  'g', ticket, 'ord', ARGV[9], 'ls', ARGV[12], 'ty', ARGV[13])
 redis.call('HDEL', live, 'k', 'parked')
 redis.call('PERSIST', live)
 return {'OK'}

@@ -3,7 +3,8 @@ with wanted as materialized (
     select * from json_to_recordset(%(items)s::json) as w(id text, reason text)
 ),
 locked as materialized (
-    select id, status, coalesce(completed_at, updated_at) as updated_at, cancel_requested_at, attempt, worker_id
+    select id, status, coalesce(completed_at, updated_at) as updated_at, cancel_requested_at, attempt, worker_id,
+           task_type
     from tracker_tasks where id = any (%(ids)s) order by id for update skip locked
 ),
 cancelled as (
@@ -22,5 +23,5 @@ select l.id, l.attempt, l.worker_id, coalesce(c.cancel_requested_at, l.cancel_re
        c.id is not null,
        l.id, coalesce(c.status, l.status), coalesce(c.ord, 0), coalesce(c.updated_at, l.updated_at), null,
        c.error, null, coalesce(c.history_upto, 0), coalesce(c.seq_limit, 0), c.seed_ticket,
-       coalesce(c.live_debt, false)
+       coalesce(c.live_debt, false), l.task_type
 from locked l left join cancelled c on c.id = l.id

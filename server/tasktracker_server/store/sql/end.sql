@@ -11,7 +11,7 @@ with wanted as materialized (
 locked as materialized (
     select id, status, attempt, worker_id, coalesce(completed_at, updated_at) as updated_at, new_task_id,
            history_upto, seq_limit, seed_ticket, ord, cancel_requested_at is not null as cancelled,
-           started_at is not null and released_by is null as by_holder
+           started_at is not null and released_by is null as by_holder, task_type
     from tracker_tasks where id = any (%(ids)s) order by id for update skip locked
 ),
 allowed as materialized (
@@ -65,5 +65,5 @@ retried as (
 select l.id, l.status, l.attempt, l.worker_id, l.ord,
        coalesce(e.updated_at, l.updated_at), coalesce(e.new_task_id, l.new_task_id),
        coalesce(e.history_upto, l.history_upto), l.seq_limit, l.seed_ticket, e.id is not null, e.live_debt,
-       coalesce(not a.fits, false), case when l.cancelled then e.error end, l.by_holder
+       coalesce(not a.fits, false), case when l.cancelled then e.error end, l.by_holder, l.task_type
 from locked l left join allowed a on a.id = l.id left join ended e on e.id = l.id

@@ -18,7 +18,7 @@ made as (
     where l.status in ('failed', 'timeout') and not exists (
         select from tracker_tasks c where c.original_task_id = l.root and c.status in ('pending', 'in_progress'))
     on conflict do nothing
-    returning id, original_task_id, retry_count
+    returning id, original_task_id, retry_count, created_at
 ),
 linked as (
     update tracker_tasks t set new_task_id = m.id, updated_at = now()
@@ -26,5 +26,6 @@ linked as (
 )
 select l.id, l.status, l.root, m.id, m.retry_count, l.task_type,
        (select c.id from tracker_tasks c
-        where c.original_task_id = l.root and c.status in ('pending', 'in_progress'))
+        where c.original_task_id = l.root and c.status in ('pending', 'in_progress')),
+       m.created_at
 from locked l left join made m on m.id = l.new_id

@@ -5,7 +5,7 @@ with wanted as materialized (
 ),
 locked as materialized (
     select id, status, attempt, worker_id, cancel_requested_at, seq_limit, seed_ticket, seed_start, history_upto,
-           history_bytes, ord, lease_seconds
+           history_bytes, ord, lease_seconds, task_type
     from tracker_tasks where id = any (%(ids)s) order by id for update
 ),
 bought as (
@@ -19,5 +19,5 @@ bought as (
 )
 select l.id, l.status, l.attempt, l.worker_id, l.cancel_requested_at is not null,
        coalesce(b.seed_start, l.seed_start), coalesce(b.seq_limit, l.seq_limit), l.history_upto, l.history_bytes,
-       l.ord, l.lease_seconds
+       l.ord, l.lease_seconds, l.task_type
 from locked l left join bought b on b.id = l.id

@@ -3,7 +3,7 @@ with wanted as materialized (
     select * from json_to_recordset(%(items)s::json) as w(id text, worker_id text, lease_seconds int)
 ),
 locked as materialized (
-    select id, status, attempt, worker_id, timeout_at <= now() as overdue
+    select id, status, attempt, worker_id, task_type, timeout_at <= now() as overdue
     from tracker_tasks where id = any (%(ids)s) order by id for update skip locked
 ),
 started as (
@@ -17,5 +17,5 @@ started as (
     returning t.id, t.updated_at, t.attempt, t.lease_expires_at
 )
 select l.id, case when l.status = 'pending' and l.overdue then 'timeout' else l.status end, l.attempt,
-       l.worker_id, s.updated_at, s.attempt, s.lease_expires_at
+       l.worker_id, s.updated_at, s.attempt, s.lease_expires_at, l.task_type
 from locked l left join started s on s.id = l.id

@@ -9,4 +9,4 @@ set status = 'timeout', completed_at = now(), updated_at = now(), lease_expires_
     lease_check_at = null, live_debt = t.seq_limit > 0
 from due where t.id = due.id
 returning t.id, t.status, t.ord, t.updated_at, t.result, t.error, t.new_task_id, t.history_upto, t.seq_limit,
-          t.seed_ticket, t.live_debt
+          t.seed_ticket, t.live_debt, t.task_type
