@@ -42,7 +42,8 @@ def history(databases: Databases) -> Iterator[Connection]:
             "insert into tracker_tasks (id, task_type, status, timeout_seconds, timeout_at, worker_id,"
             " attempt, created_at, started_at, completed_at)"
             " select 'done-' || n, 'type-' || n %% 20,"
-            " case when n %% 1000 = 0 then 'failed' else 'completed' end, 60, now(), 'worker-' || n %% 50, 1, now() - (%(n)s - n) * interval '1 second', now(),"
+            " case when n %% 1000 = 0 then 'failed' else 'completed' end, 60, now(), 'worker-' || n %% 50, 1,"
+            " now() - (%(n)s - n) * interval '1 second', now(),"
             " now() - (%(n)s - n) * interval '1 second' from generate_series(1, %(n)s) as n",
             {"n": ENDED},
         )
