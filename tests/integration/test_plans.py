@@ -182,7 +182,7 @@ def test_deleting_looks_at_what_it_deletes_only(tasks: Connection) -> None:
 @pytest.mark.parametrize("types", ["one", "several"])
 def test_a_claim_takes_the_head_of_the_queue_however_long_it_is(history: Connection, types: str) -> None:
     """The service's settings only: left to itself the planner sorts the queue."""
-    claimers = '[{"n":0,"worker_id":"w","lease_seconds":null,"claim_id":"mine"}]'
+    claimers = '[{"n":0,"worker_id":"w","lease_seconds":null,"claim_id":"mine","slots":1}]'
     name = "claim" if types == "one" else "claim_many_types"
     with history.transaction(force_rollback=True):
         for setting in SESSION:
@@ -202,7 +202,7 @@ def test_a_claim_takes_the_head_of_the_queue_however_long_it_is(history: Connect
 
 def test_a_claim_does_not_read_what_is_in_progress(history: Connection) -> None:
     """Its plan may have been made when nothing was."""
-    claimers = '[{"n":0,"worker_id":"w","lease_seconds":null,"claim_id":"mine"}]'
+    claimers = '[{"n":0,"worker_id":"w","lease_seconds":null,"claim_id":"mine","slots":1}]'
     with history.transaction(force_rollback=True):
         for setting in SESSION:
             history.execute("select set_config(%s, %s, true)", setting)
