@@ -41,7 +41,8 @@ PROGRESS: Final = Call(
 GET: Final = Call("get", f"in progress, {ENTRIES} entries", b'"progressHistory"', repeat=True, target=0.55)
 COMPLETE: Final = Call("complete", "a task each, no entries", b'"completed"', target=0.37)
 COMPLETE_WITH_HISTORY: Final = Call("complete+", f"a task each, {ENTRIES} entries", b'"completed"')
-CALLS: Final = (REGISTER, START, CLAIM, PROGRESS, GET, COMPLETE, COMPLETE_WITH_HISTORY)
+LIST: Final = Call("list", "50 tasks of a type that are in progress", b'"nextCursor":"', repeat=True)
+CALLS: Final = (REGISTER, START, CLAIM, PROGRESS, GET, LIST, COMPLETE, COMPLETE_WITH_HISTORY)
 
 
 class WrongAnswersError(Exception):
@@ -64,6 +65,9 @@ class Supply:
             CLAIM.name: self._claims,
             PROGRESS.name: lambda _: [_progress(name, _entry(1)) for name in self._written],
             GET.name: lambda _: [_request("GET", f"/{name}") for name in self._read],
+            LIST.name: lambda _: [
+                _request("GET", f"?taskType=plain-{self._run}&status=in_progress"),
+            ],
             COMPLETE.name: lambda count: [_complete(name) for name in self._take_started(count)],
             COMPLETE_WITH_HISTORY.name: lambda count: [
                 _complete(name) for name in self._take_started_with_history(count)

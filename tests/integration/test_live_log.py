@@ -22,7 +22,7 @@ async def append(log: ProgressLog, attempt: int) -> Appended:
 
 
 def said(ticket: str, attempt: int) -> Seed:
-    return Seed(TASK, ticket, attempt, "w", 0, 256, 0, 0, False, 1, None)
+    return Seed(TASK, ticket, attempt, "w", 0, 256, 0, 0, False, 1, None, "a")
 
 
 async def before_the_fence_of_its_attempt(log: ProgressLog) -> None:

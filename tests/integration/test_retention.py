@@ -16,6 +16,7 @@ from tasktracker_server.core.retention import Ages
 from tasktracker_server.live.client import LiveClient
 from tasktracker_server.live.keys import Keys
 from tasktracker_server.live.log import ProgressLog
+from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.retention import Retention
 from tasktracker_server.store.database import Database
@@ -44,8 +45,9 @@ class House:
     def age(self, *task_ids: str, days: float) -> None:
         """Have these tasks happened so long ago."""
         self.sql.execute(
-            "update tracker_tasks set created_at = created_at - %(ago)s::interval, timeout_at = timeout_at - %(ago)s::interval,"
-            " completed_at = completed_at - %(ago)s::interval where id = any(%(ids)s)",
+            "update tracker_tasks set created_at = created_at - %(ago)s::interval,"
+            " timeout_at = timeout_at - %(ago)s::interval, completed_at = completed_at - %(ago)s::interval"
+            " where id = any(%(ids)s)",
             {"ago": f"{days} days", "ids": list(task_ids)},
         )
 
@@ -59,7 +61,7 @@ class House:
         await database.open()
         try:
             live = ProgressLog(client, Keys(self.redis_prefix), max_entries=1 << 20, max_bytes=1 << 30)
-            ending = Ending(TaskStore(database), HistoryStore(database), live)
+            ending = Ending(TaskStore(database), HistoryStore(database), live, Announcer(live))
             await Retention(RetentionStore(database), live, ending, ages).walk()
         finally:
             await database.aclose()
@@ -231,8 +233,10 @@ def test_whoever_holds_a_row_is_not_waited_for(house: House, task_type: str) -> 
 def test_what_may_not_go_does_not_keep_the_rest(house: House, task_type: str) -> None:
     """More tasks than one step looks at come first, and all ended lately."""
     rows = """
-        insert into tracker_tasks (id, task_type, status, timeout_seconds, timeout_at, created_at, completed_at)
-        select %(name)s || n, %(name)s, 'completed', 60, now(), now() - interval '20 days' + n * interval '1 ms',
+        insert into tracker_tasks
+               (id, task_type, status, timeout_seconds, timeout_at, created_at, completed_at)
+        select %(name)s || n, %(name)s, 'completed', 60, now(),
+               now() - interval '20 days' + n * interval '1 ms',
                case when n <= 1200 then now() else now() - interval '10 days' end
         from generate_series(1, 2400) as n
     """

@@ -76,6 +76,9 @@ def small(databases: Databases, redis_url: str, own_name: str) -> Iterator[Set]:
         "progress_entry_limit": 64,
         "history_entries_limit": ENTRIES,
         "heartbeat_seconds": 1,
+        "sweep_seconds": 0.1,
+        "retention": "1h",
+        "retention_by_type": "brief=1m",
     }
     with started(databases, redis_url, f"{own_name}:small", settings, processes=2) as one:
         yield one
@@ -92,6 +95,9 @@ def hasty(databases: Databases, redis_url: str, own_name: str) -> Iterator[Set]:
         "stream_lifetime": STREAM_SECONDS,
         "stream_write_timeout": 1,
         "sweep_seconds": 60,
+        "streams_limit": 1,
+        "waiting_claims_limit": 0,
+        "progress_waiters_limit": 0,
     }
     with started(databases, redis_url, f"{own_name}:hasty", settings) as one:
         yield one
@@ -219,6 +225,46 @@ def test_a_reader_who_takes_nothing_is_cut(hasty: Set) -> None:
             pass
 
     assert taken < size
+
+
+@of("streams_limit")
+def test_there_are_no_more_streams_than_allowed(hasty: Set) -> None:
+    held = hasty.held()
+
+    with held.track() as first, held.track() as second:
+        assert [first.status, second.status] == [200, 503]
+
+
+@of("waiting_claims_limit")
+def test_no_more_claims_wait_than_allowed(hasty: Set) -> None:
+    answer = hasty.driver.claim("nothing", worker="w1", waitSeconds=30)
+
+    assert answer.json()["code"] == "overloaded"
+
+
+@of("progress_waiters_limit")
+def test_no_more_calls_wait_for_progress_than_allowed(hasty: Set) -> None:
+    answer = hasty.driver.get(hasty.held().task_id, "/progress?waitSeconds=30")
+
+    assert answer.json()["code"] == "overloaded"
+
+
+@of("retention", "retention_by_type")
+def test_ended_tasks_are_deleted_at_the_age_of_their_type(small: Set) -> None:
+    kept, brief, old = (small.driver.held(name, "w1") for name in ("settings", "brief", "settings"))
+    for held, age in ((kept, "10 min"), (brief, "10 min"), (old, "2 h")):
+        assert held.complete().status_code == 200
+        with psycopg.connect(small.database_url, autocommit=True) as connection:
+            connection.execute(
+                "update tracker_tasks set created_at = created_at - %(age)s::interval,"
+                " completed_at = completed_at - %(age)s::interval where id = %(id)s",
+                {"age": age, "id": held.task_id},
+            )
+
+    def left() -> list[int]:
+        return [small.driver.get(held.task_id).status_code for held in (kept, brief, old)]
+
+    assert wait_for(lambda: left() == [200, 404, 404], 20), left()
 
 
 @of("sweep_seconds")

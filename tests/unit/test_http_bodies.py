@@ -191,6 +191,33 @@ def test_what_is_wrong_with_a_query_is_told(query: str, message: str) -> None:
     assert refusal(track, query) == (ErrorCode.INVALID_REQUEST, message)
 
 
+listed = QueryReader(requests.ListTasksQuery)
+
+
+def test_only_lists_of_a_query_keep_every_value() -> None:
+    read = listed("status=failed&taskType=a&status=pending&taskType=b&status=failed")
+
+    assert read.status == ["failed", "pending", "failed"]
+    assert read.task_type == "b"
+    assert listed("status=timeout").status == ["timeout"]
+    assert listed("limit=2").status is None
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            "status=failed&status=done",
+            "`$.status[1]` must be completed or failed or in_progress or pending or timeout, not 'done'.",
+        ),
+        ("fields=all", "`$.fields` must be full, not 'all'."),
+        ("taskType=", "`$.taskType` must have at least 1 characters."),
+    ],
+)
+def test_what_is_wrong_with_a_list_of_a_query_is_told(query: str, message: str) -> None:
+    assert refusal(listed, query) == (ErrorCode.INVALID_REQUEST, message)
+
+
 def test_an_unescaped_plus_in_a_time_is_told() -> None:
     since = QueryReader(Since)
 

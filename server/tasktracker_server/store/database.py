@@ -35,6 +35,9 @@ SESSION = (
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("enable_material", "off"),
+    # Not even to sort what an index has in order: how much a limit leaves of it, no plan knows beforehand.
+    ("enable_sort", "off"),
+    ("enable_incremental_sort", "off"),
     ("jit", "off"),
     ("plan_cache_mode", "force_generic_plan"),
 )

@@ -5,9 +5,14 @@ with claimers as materialized (
         as w(n int, worker_id text, lease_seconds int, claim_id text, slots int)
 ),
 held as materialized (
-    select c.n, t.id from claimers c
-    join tracker_tasks t on t.worker_id = c.worker_id and t.claim_id = c.claim_id
-    where c.claim_id is not null and t.status = 'in_progress' and t.claim_id is not null
+    select c.n, h.id from claimers c
+    cross join lateral (
+        select t.id from tracker_tasks t
+        where t.worker_id = c.worker_id and t.claim_id = c.claim_id
+          and t.status = 'in_progress' and t.claim_id is not null
+        limit 1  -- a look-up for each, however the plan was made
+    ) h
+    where c.claim_id is not null
 ),
 slots as materialized (
     select c.n, c.worker_id, c.lease_seconds, c.claim_id, row_number() over (order by c.n) as place

@@ -10,7 +10,7 @@ moved as (
 happened as (
     select t.task_type, 1 as registered, 0 as completed, 0 as failed, 0 as timed_out
     from span s join tracker_tasks t
-      on t.status = any ('{pending,in_progress,completed,failed,timeout}')
+      on t.status collate "POSIX" = any ('{pending,in_progress,completed,failed,timeout}')
      and t.created_at >= s.since and t.created_at < s.since + interval '10 seconds'
     union all
     select t.task_type, 0, (t.status = 'completed')::int, (t.status = 'failed')::int, (t.status = 'timeout')::int

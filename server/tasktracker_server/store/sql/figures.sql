@@ -15,7 +15,7 @@ figures as (
     union all
     select t.task_type, 0, 0, null, 1, 0, 0, 0
     from since s join tracker_tasks t
-      on t.status = any ('{pending,in_progress,completed,failed,timeout}') and t.created_at >= s.uncounted
+      on t.status collate "POSIX" = any ('{pending,in_progress,completed,failed,timeout}') and t.created_at >= s.uncounted
     union all
     select t.task_type, 0, 0, null,
            0, (t.status = 'completed')::int, (t.status = 'failed')::int, (t.status = 'timeout')::int

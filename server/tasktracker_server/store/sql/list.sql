@@ -6,7 +6,7 @@ with recursive scanned as materialized (
     from unnest(%(statuses)s::text[]) as wanted(status)
     cross join lateral (
         select id, created_at, ord, worker_id from tracker_tasks
-        where status = wanted.status
+        where status collate "POSIX" = wanted.status
           and (created_at, ord) < (timestamptz 'epoch' + %(before)s * interval '1 millisecond', %(within)s)
           and created_at >= timestamptz 'epoch' + %(after)s * interval '1 millisecond'
         order by created_at desc, ord desc limit %(scan)s
