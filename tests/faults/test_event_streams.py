@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import httpx
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 import redis
 

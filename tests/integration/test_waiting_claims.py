@@ -185,7 +185,7 @@ class Crowd:
             body = json.dumps({"taskTypes": [kind, "rare"], "workerId": f"w{n}", "waitSeconds": 60})
             head = f"POST /api/v1/tasks/claim HTTP/1.1\r\nHost: {parts.netloc}\r\n"
             transport, _ = await loop.create_connection(
-                lambda: _Listener(self.answers), parts.hostname, parts.port
+                lambda: _Listener(self.answers), parts.hostname or "", parts.port or 0
             )
             transport.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
             self._transports.append(transport)

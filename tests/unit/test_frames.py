@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from tasktracker_schema.events import Gap, GapData, StatusChange, TrackEvent
 from tasktracker_server.core import frames
+from tasktracker_server.core.changes import Change
 from tasktracker_server.core.entries import Entry
 
 TIME = "2026-01-31T12:00:00.007Z"
@@ -30,9 +31,7 @@ def final(status: str) -> bytes:
 
 
 def lifecycle() -> bytes:
-    return frames.lifecycle_envelope(
-        "enc-1", "in_progress", "claimed", worker_id="w1", attempt=2, timestamp=TIME
-    )
+    return frames.lifecycle_envelope(Change("enc-1", "video", "in_progress", "claimed", "w1", 2, TIME))
 
 
 EVERY_FRAME = [
