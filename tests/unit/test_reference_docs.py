@@ -11,7 +11,7 @@ from tasktracker_schema import events, openapi_words
 from tasktracker_schema.answers import ErrorBody
 from tasktracker_schema.errors import ErrorCode
 from tasktracker_schema.events import LifecycleReason, StatusData
-from tasktracker_schema.requests import TrackQuery
+from tasktracker_schema.requests import EventsQuery, TrackQuery
 from tasktracker_schema.status import TERMINAL
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -91,9 +91,10 @@ def test_every_field_of_the_envelope_is_told() -> None:
 
 
 def test_every_parameter_of_a_stream_is_told() -> None:
-    told = re.findall(r"^\| `(\w+)` \|", EVENTS.partition("\n## ")[0], re.MULTILINE)
+    track = re.findall(r"^\| `(\w+)` \|", EVENTS.partition("\n## ")[0], re.MULTILINE)
 
-    assert told == list(TrackQuery.__struct_encode_fields__)
+    assert track == list(TrackQuery.__struct_encode_fields__)
+    assert rows("`ready`") == set(EventsQuery.__struct_encode_fields__)
 
 
 @pytest.mark.parametrize("field", StatusData.__struct_encode_fields__)

@@ -1,5 +1,7 @@
 """Each refusal has one meaning: the attempt is judged first, then the status, then the worker."""
 
+from typing import Any, NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +17,19 @@ attempts = st.integers(1, 3)
 workers = st.sampled_from(["w1", "w2"])
 
 
-def refused(status: str, latest: int = 2, holder: str | None = "w1", **given: object) -> TrackerError:
-    call = {"attempt": None, "worker_id": None, **given}
-    return refusal("complete", status, latest, holder, **call)  # type: ignore[arg-type]
+class By(NamedTuple):
+    attempt: int | None = None
+    worker_id: str | None = None
+
+
+class Task(NamedTuple):
+    status: str
+    attempt: int
+    worker_id: str | None
+
+
+def refused(status: str, latest: int = 2, holder: str | None = "w1", **given: Any) -> TrackerError:
+    return refusal("complete", Task(status, latest, holder), By(**given))
 
 
 @pytest.mark.parametrize(
@@ -34,7 +46,7 @@ def refused(status: str, latest: int = 2, holder: str | None = "w1", **given: ob
 def test_an_outcome_is_ones_own_by_its_attempt_unless_another_worker_is_named(
     attempt: int | None, worker_id: str | None, holder: str | None, own: bool
 ) -> None:
-    assert is_own(attempt, worker_id, latest=2, holder=holder) is own
+    assert is_own(By(attempt, worker_id), latest=2, holder=holder) is own
 
 
 @given(statuses, attempts, attempts, workers)

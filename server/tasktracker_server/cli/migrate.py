@@ -14,7 +14,8 @@ from tasktracker_server.settings import masked
 def migrate(**flags: object) -> None:
     """Apply the migrations that the database lacks, and say which.
 
-    Safe to repeat and to run beside others: one at a time does it. ``serve`` does the same when it starts.
+    Safe to repeat and to run beside others: one at a time does it. The command serve does the same when it
+    starts.
     """
     from tasktracker_server.store.migrate import migrate as apply
 

@@ -5,28 +5,57 @@ contract, so that each code has one meaning: a repeat of one's own outcome, then
 status, then the worker.
 """
 
+from typing import Protocol
+
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core.errors import NotTaskWorker, StaleAttempt, TrackerError, WrongStatus
 
 
-def is_own(attempt: int | None, worker_id: str | None, latest: int, holder: str | None) -> bool:
+class Caller(Protocol):
+    """What a call says of who makes it; ``None`` where that was left out."""
+
+    @property
+    def attempt(self) -> int | None:
+        """The attempt it belongs to."""
+
+    @property
+    def worker_id(self) -> str | None:
+        """The worker."""
+
+
+class Found(Protocol):
+    """The state a task was found in."""
+
+    @property
+    def status(self) -> str:
+        """The status."""
+
+    @property
+    def attempt(self) -> int:
+        """The latest attempt."""
+
+    @property
+    def worker_id(self) -> str | None:
+        """Who holds it, or held it last."""
+
+
+def is_own(by: Caller, latest: int, holder: str | None) -> bool:
     """Whether a call names the attempt (and not another worker) that the task's latest outcome is of."""
-    return attempt == latest and (worker_id is None or holder is None or worker_id == holder)
+    return by.attempt == latest and (by.worker_id is None or holder is None or by.worker_id == holder)
 
 
-def refusal(
-    verb: str, status: str, latest: int, holder: str | None, *, attempt: int | None, worker_id: str | None
-) -> TrackerError:
+def refusal(verb: str, found: Found, by: Caller) -> TrackerError:
     """The error for a worker's write to a task that was found in this state."""
-    if attempt is not None and (attempt != latest or status == "pending"):
-        if attempt == latest:
-            message = f"Attempt {attempt} is over: the task went back to the queue; stop working on it."
+    status, latest = found.status, found.attempt
+    if by.attempt is not None and (by.attempt != latest or status == "pending"):
+        if by.attempt == latest:
+            message = f"Attempt {latest} is over: the task went back to the queue; stop working on it."
         else:
-            message = f"Attempt {attempt} is not the latest ({latest}); stop working on this task."
+            message = f"Attempt {by.attempt} is not the latest ({latest}); stop working on this task."
         return StaleAttempt(message, details={"status": status, "attempt": latest})
     if status != "in_progress":
         return wrong_status(verb, status)
-    if worker_id is not None and holder is not None and worker_id != holder:
+    if by.worker_id is not None and found.worker_id is not None and by.worker_id != found.worker_id:
         return NotTaskWorker(f"Another worker holds the task; only it may {verb} it.")
     return WrongStatus(
         f"The task changed while this was decided; look again before you {verb} it.",

@@ -133,20 +133,11 @@ class Finishing:
             raise TaskNotFound(end.id)
         if outcome.ended or outcome.unfit:
             return outcome
-        repeated = outcome.by_holder and verdicts.is_own(
-            end.attempt, end.worker_id, outcome.attempt, outcome.worker_id
-        )
+        repeated = outcome.by_holder and verdicts.is_own(end, outcome.attempt, outcome.worker_id)
         if outcome.status == end.outcome and repeated:
             self._ending.help_later(end.id)
             return outcome
-        raise verdicts.refusal(
-            verb,
-            outcome.status,
-            outcome.attempt,
-            outcome.worker_id,
-            attempt=end.attempt,
-            worker_id=end.worker_id,
-        )
+        raise verdicts.refusal(verb, outcome, end)
 
     async def _claim_next(self, wanted: NextClaim | None, worker_id: str | None) -> Task | None | UnsetType:
         """The claim that goes with an end; the end stands whatever becomes of it."""

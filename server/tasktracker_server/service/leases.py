@@ -64,14 +64,7 @@ class Leases:
         if outcome is None:
             raise TaskNotFound(task_id)
         if not outcome.accepted:
-            raise verdicts.refusal(
-                "send heartbeats for",
-                outcome.status,
-                outcome.attempt,
-                outcome.worker_id,
-                attempt=wanted.attempt,
-                worker_id=wanted.worker_id,
-            )
+            raise verdicts.refusal("send heartbeats for", outcome, wanted)
         held: Any = outcome  # its times are wire text; see answers
         return Heartbeat(
             task_id, "in_progress", held.lease_expires_at, held.timeout_at, held.cancel_requested
@@ -100,14 +93,7 @@ class Leases:
         if outcome is None:
             raise TaskNotFound(task_id)
         if outcome.now is None and not _released_before(outcome, wanted):
-            raise verdicts.refusal(
-                "release",
-                outcome.status,
-                outcome.attempt,
-                outcome.worker_id,
-                attempt=wanted.attempt,
-                worker_id=wanted.worker_id,
-            )
+            raise verdicts.refusal("release", outcome, wanted)
         if (outcome.now.status if outcome.now else outcome.released_to) == "failed":
             return ReleasedTask(task_id, "failed", "The task had been cancelled; this ended it.")
         return ReleasedTask(task_id, "pending", "The task is back in the queue.")
@@ -155,5 +141,5 @@ class Leases:
 
 def _released_before(outcome: ReleaseOutcome, wanted: ReleaseTask) -> bool:
     return outcome.released_by is not None and verdicts.is_own(
-        wanted.attempt, wanted.worker_id, outcome.attempt, outcome.released_by or None
+        wanted, outcome.attempt, outcome.released_by or None
     )

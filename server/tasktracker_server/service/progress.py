@@ -184,14 +184,7 @@ class Progress:
         own = one.worker_id is None or holder.worker_id is None or one.worker_id == holder.worker_id
         if holder.status == "in_progress" and named and own:
             return None
-        return verdicts.refusal(
-            "report progress of",
-            holder.status,
-            holder.attempt,
-            holder.worker_id,
-            attempt=one.attempt,
-            worker_id=one.worker_id,
-        )
+        return verdicts.refusal("report progress of", holder, one)
 
 
 def _wanted(
