@@ -302,5 +302,27 @@ def test_embedded_stores_live_on_the_directory_given(data_dir: Path, redis_url: 
     assert (data_dir / "postgres").is_dir()
 
 
+@of("retention", "retention_by_type")
+def test_old_tasks_are_deleted_unless_their_type_has_another_age(
+    databases: Databases, redis_url: str, own_name: str
+) -> None:
+    settings = {
+        "retention": "1d",
+        "retention_by_type": "a=kept=forever, other=90d",
+        "sweep_seconds": 0.05,
+        "log_format": "json",
+    }
+    old = "update tracker_tasks set (created_at, completed_at) = (now() - interval '3 days', now() - interval '2 days')"
+
+    with started(databases, redis_url, f"{own_name}:retention", settings) as one:
+        tasks = [one.driver.held(task_type, "w") for task_type in ("plain", "a=kept")]
+        assert all(held.complete().status_code == 200 for held in tasks)
+        with psycopg.connect(one.database_url) as connection:
+            connection.execute(old)
+        statuses = lambda: [one.driver.get(held.task_id).status_code for held in tasks]  # noqa: E731
+        assert wait_for(lambda: statuses() == [404, 200], 20)
+        assert wait_for(lambda: '"action":"deleted"' in one.service.logs().replace(" ", ""), 5)
+
+
 def test_every_setting_is_proved_here() -> None:
     assert proved == {setting.name for setting in SETTINGS}
