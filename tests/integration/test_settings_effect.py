@@ -312,7 +312,8 @@ def test_old_tasks_are_deleted_unless_their_type_has_another_age(
         "sweep_seconds": 0.05,
         "log_format": "json",
     }
-    old = "update tracker_tasks set (created_at, completed_at) = (now() - interval '3 days', now() - interval '2 days')"
+    old = "update tracker_tasks set created_at = created_at - interval '3 days',"
+    old += " completed_at = completed_at - interval '2 days'"
 
     with started(databases, redis_url, f"{own_name}:retention", settings) as one:
         tasks = [one.driver.held(task_type, "w") for task_type in ("plain", "a=kept")]
