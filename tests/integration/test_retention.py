@@ -1,7 +1,6 @@
 """Old tasks are deleted: those and no others, with all they left, and nobody is hurt."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import uuid4
@@ -11,7 +10,7 @@ import psycopg
 import pytest
 import redis
 
-from services import Service, wait_for
+from services import Service
 from tasktracker_server.core.retention import Ages
 from tasktracker_server.live.client import LiveClient
 from tasktracker_server.live.keys import Keys
@@ -277,22 +276,3 @@ def test_a_stream_whose_task_is_deleted_ends_without_a_final_event_and_is_404_th
     assert 0 < len(frames) < 750
     assert all(frame.envelope["event"] == "progress" for frame in frames)
     assert house.driver.get(held.task_id, "/track").status_code == 404
-
-
-def test_the_service_does_it_by_itself_and_tells(
-    database_url: str, redis_url: str, redis_prefix: str, house: House, task_type: str
-) -> None:
-    old, kept = house.ended(task_type, 2), house.ended(f"{task_type}=kept", 2)
-    house.sql.execute("delete from tracker_turns")
-    env = {
-        "TASK_TRACKER_RETENTION": "1d",
-        "TASK_TRACKER_RETENTION_BY_TYPE": f"{task_type}=kept=forever, other=90d",
-        "TASK_TRACKER_SWEEP_SECONDS": "0.05",
-        "TASK_TRACKER_LOG_FORMAT": "json",
-    }
-    with Service(database_url, redis_url, redis_prefix=redis_prefix, env=env) as keeping:
-        assert wait_for(lambda: house.left(old, kept) == [kept], 20)
-        assert wait_for(lambda: '"action":"deleted"' in keeping.logs().replace(" ", ""), 5)
-        told = [json.loads(line) for line in keeping.logs().splitlines() if line.startswith("{")]
-
-    assert any(line.get("action") == "deleted" and line["count"] >= 1 for line in told)
