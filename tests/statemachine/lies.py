@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias
 from .calls import Answer, Calls, Event, Following, Json
 
 AnswerLie: TypeAlias = Callable[[str, Answer, list[Answer]], Any]
-"""Told the verb, the true answer, and the verb's earlier ones: another body or answer; ``None``: the truth."""
+"""Of a verb, the true answer and the earlier ones, makes another body or answer; ``None`` for the truth."""
 StreamLie: TypeAlias = Callable[[list[Event]], list[Event] | None]
 
 
@@ -35,7 +35,7 @@ class LyingCalls:
         self._before: dict[str, list[Answer]] = {}
 
     def post(self, verb: str, task_id: str | None, body: Json) -> Answer:
-        if verb == self.fault.swallows and not self.lied and (made_up := self._made_up(verb, task_id)):
+        if verb == self.fault.swallows and not self.lied and (made_up := self._made_up(verb, task_id, body)):
             self.lied = True
             return made_up
         return self._told(verb, self._calls.post(verb, task_id, body))
@@ -55,14 +55,37 @@ class LyingCalls:
         self.lied = True
         return lie if isinstance(lie, Answer) else Answer(answer.status, lie)
 
-    def _made_up(self, verb: str, task_id: str | None) -> Answer | None:
-        """What this verb was answered before, where it would be done now."""
-        done = [answer for answer in self._before.get(verb, []) if answer.status == 200]
-        if not done or task_id is None:
+    def _made_up(self, verb: str, task_id: str | None, body: Json) -> Answer | None:
+        """How this would be answered if it was done, where nothing is in its way."""
+        task = Answer(404, {}) if task_id is None else self._calls.get(task_id)
+        held = (task.body.get("workerId"), task.body.get("attempt"))
+        is_holder = held == (body.get("workerId"), body.get("attempt"))
+        if verb in ("start", "timeout", "cancel"):
+            is_holder = task.body.get("status") == ("pending" if verb == "start" else "in_progress")
+        if not is_holder or task.body["status"] in ("completed", "failed", "timeout"):
             return None
-        task = self._calls.get(task_id)
-        fits = task.status == 200 and task.body["status"] == ("pending" if verb == "start" else "in_progress")
-        return Answer(200, {**done[-1].body, "taskId": task_id}) if fits else None
+        return Answer(200, {"taskId": task_id, **_MADE_UP[verb](task.body)})
+
+
+_NOW = "2026-01-01T00:00:00.000Z"
+_MADE_UP: dict[str, Callable[[Json], Json]] = {
+    "start": lambda task: {
+        "status": "in_progress",
+        "updatedAt": _NOW,
+        "attempt": task["attempt"] + 1,
+        "leaseExpiresAt": None,
+    },
+    "progress": lambda task: {
+        "firstSeqId": task["lastSeqId"] + 1,
+        "seqId": task["lastSeqId"] + 1,
+        "timestamp": _NOW,
+        "cancelRequested": False,
+    },
+    "complete": lambda task: {"status": "completed", "updatedAt": _NOW},
+    "timeout": lambda task: {"status": "timeout", "updatedAt": _NOW},
+    "release": lambda task: {"status": "pending", "message": "It is back."},
+    "cancel": lambda task: {"status": "in_progress", "updatedAt": _NOW, "cancelRequested": True},
+}
 
 
 class LyingFollowing:

@@ -169,6 +169,8 @@ class Machine(RuleBasedStateMachine):
     @rule(task=existing_tasks, reason=st.none() | st.just("not wanted"))
     def cancel(self, task: str, reason: str | None) -> None:
         self.both.post(Sent("cancel", task, {"reason": reason}, partial(self.model.cancel, task, reason)))
+        if self.model.tasks[task].status == "in_progress":
+            self.heartbeat(task, values.HOLDER, leased=False)
 
     @rule()
     def the_last_call_again(self) -> None:
