@@ -63,6 +63,9 @@ class Bindings:
     def bind(self, name: Id | Time, value: str) -> None:
         self._values[name] = value
 
+    def knows(self, name: Id | Time) -> bool:
+        return name in self._values
+
     def value(self, name: Id) -> str:
         return self._values[name]
 

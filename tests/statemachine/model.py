@@ -5,13 +5,13 @@ A further verb is one more method that answers a `Verdict`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .calls import Json
 from .matching import SOME_COUNT, SOME_TEXT, SOME_TIME, Id, Time
 from .records import Caller, Entry, Task, Wish
-from .verdicts import NOT_FOUND, Verdict, cancelled, ended, refusal, refused, registered, wrong_status
+from .verdicts import Verdict, cancelled, ended, refusal, refused, registered, wrong_status
 
 
 class Claim(NamedTuple):
@@ -35,20 +35,18 @@ class Model:
         """The name that the next new task will have."""
         return f"t{len(self.tasks) + 1}"
 
-    def register(self, wish: Wish, run_at: str | None = None) -> Verdict:
+    def register(self, own: str | None, wish: Wish, run_at: str | None) -> Verdict:
+        """``own``: the name of the task whose id the caller chose."""
+        if own in self.tasks:
+            task = self.tasks[own]
+            same = task.wish == wish and task.hidden_until == run_at
+            return refused(409, "task_exists", existing=registered(task), sameRequest=same)
         task = self._new(wish)
         task.hidden_until = run_at
         return Verdict(201, registered(task))
 
-    def register_again(self, name: str, wish: Wish, run_at: str | None) -> Verdict:
-        task = self.tasks[name]
-        same = task.wish == wish and task.hidden_until == run_at
-        return refused(409, "task_exists", existing=registered(task), sameRequest=same)
-
     def retry(self, name: str) -> Verdict:
-        task = self.tasks.get(name)
-        if task is None:
-            return NOT_FOUND
+        task = self.tasks[name]
         if task.status not in ("failed", "timeout"):
             return wrong_status(task)
         chain = [one for one in self.tasks.values() if one.chain == task.chain]
@@ -62,9 +60,7 @@ class Model:
     # Taking and giving back
 
     def start(self, name: str, worker: str | None, leased: bool = False) -> Verdict:
-        task = self.tasks.get(name)
-        if task is None:
-            return NOT_FOUND
+        task = self.tasks[name]
         if task.status != "pending":
             return refused(
                 409, "wrong_status", status=task.status, workerId=task.worker, attempt=task.attempt
@@ -78,9 +74,7 @@ class Model:
         return Verdict(200, self._claimed(worker, claim))
 
     def release(self, name: str, caller: Caller) -> Verdict:
-        task = self.tasks.get(name)
-        if task is None:
-            return NOT_FOUND
+        task = self.tasks[name]
         if task.released is None or not task.is_own(caller):
             if no := refusal(task, caller):
                 return no
@@ -88,9 +82,7 @@ class Model:
         return Verdict(200, {"taskId": Id(name), "status": task.released, "message": SOME_TEXT})
 
     def heartbeat(self, name: str, caller: Caller, leased: bool = False) -> Verdict:
-        task = self.tasks.get(name)
-        if task is None:
-            return NOT_FOUND
+        task = self.tasks[name]
         if no := refusal(task, caller):
             return no
         task.leased = task.leased or leased
@@ -102,9 +94,7 @@ class Model:
     # Progress
 
     def progress(self, name: str, caller: Caller, given: Sequence[Json]) -> Verdict:
-        task = self.tasks.get(name)
-        if task is None:
-            return NOT_FOUND
+        task = self.tasks[name]
         if no := refusal(task, caller) or self._append(task, given):
             return no
         first = given[0].get("seqId", task.last_number - len(given) + 1)
@@ -134,9 +124,7 @@ class Model:
         last: Sequence[Json] = (),
         following: Claim | None = None,
     ) -> Verdict:
-        task = self.tasks.get(name)
-        if task is None:
-            return NOT_FOUND
+        task = self.tasks[name]
         if not self._was_own(task, "complete", caller):
             if no := refusal(task, caller) or (self._append(task, last) if last else None):
                 return no
@@ -152,29 +140,24 @@ class Model:
         last: Sequence[Json] = (),
         following: Claim | None = None,
     ) -> Verdict:
-        task = self.tasks.get(name)
-        if task is None:
-            return NOT_FOUND
+        task = self.tasks[name]
         if not self._was_own(task, "fail", caller):
             if no := refusal(task, caller) or (self._append(task, last) if last else None):
                 return no
             self._fail(task, error, retry)
+        # A repeat names the chain's next task as it is by now.
         told = {"newTaskId": None if task.retried_as is None else Id(task.retried_as)}
         return Verdict(200, {**ended(task), **told, **self._next(caller, following)})
 
     def time_out(self, name: str) -> Verdict:
-        task = self.tasks.get(name)
-        if task is None:
-            return NOT_FOUND
+        task = self.tasks[name]
         if task.is_over:
             return wrong_status(task)
         self._end(task, "timeout")
         return Verdict(200, ended(task))
 
     def cancel(self, name: str, reason: str | None) -> Verdict:
-        task = self.tasks.get(name)
-        if task is None:
-            return NOT_FOUND
+        task = self.tasks[name]
         if task.status in ("completed", "timeout") or (task.is_over and task.cancel_requested is None):
             return wrong_status(task)
         if task.cancel_requested is None:
@@ -194,15 +177,15 @@ class Model:
     # Reading
 
     def get(self, name: str, with_progress: bool = True) -> Verdict:
-        task = self.tasks.get(name)
-        if task is None:
-            return NOT_FOUND
+        task = self.tasks[name]
         return Verdict(200, task.whole() if with_progress else task.row())
 
-    def waiting(self, task_types: Sequence[str]) -> Iterable[Task]:
-        """Pending tasks of these types, hidden ones too."""
-        of_these = (task for task in self.tasks.values() if task.wish.task_type in task_types)
-        return (task for task in of_these if task.status == "pending")
+    def can_tell(self, worker: str | None, claim: Claim | None) -> bool:
+        """Whether it is certain what a claim gets: not where a backoff decides that may be over by now."""
+        if worker is None or claim is None:
+            return True
+        first = self._first(claim, hidden=True)
+        return first is None or first.hidden_until is None or self._held(worker, claim) is not None
 
     # Steps of several verbs
 
@@ -230,21 +213,30 @@ class Model:
         task.started = self._moment(f"attempt {task.attempt} of {task.name}")
         task.updated = self._moment(f"{task.name} was taken")
 
-    def _claimed(self, worker: str, claim: Claim) -> Json | None:
-        held = [
+    def _held(self, worker: str, claim: Claim) -> Task | None:
+        """What a claim of this name got before."""
+        if claim.claim_id is None:
+            return None
+        name = ("in_progress", worker, claim.claim_id)
+        held = (task for task in self.tasks.values() if (task.status, task.worker, task.claim_id) == name)
+        return next(held, None)
+
+    def _first(self, claim: Claim, *, hidden: bool = False) -> Task | None:
+        """The first that waits; ``hidden``: be its backoff over or not."""
+        due = [
             task
             for task in self.tasks.values()
-            if claim.claim_id is not None
-            and (task.status, task.worker, task.claim_id) == ("in_progress", worker, claim.claim_id)
+            if task.status == "pending"
+            and task.wish.task_type in claim.task_types
+            and (task.hidden_until is None or (hidden and isinstance(task.hidden_until, Time)))
         ]
-        if held:
-            return held[0].whole()
-        due = [task for task in self.waiting(claim.task_types) if task.hidden_until is None]
-        if not due:
-            return None
-        first = min(due, key=lambda task: (-task.wish.priority, task.place))
-        self._take(first, worker, claim)
-        return first.whole()
+        return min(due, key=lambda task: (-task.wish.priority, task.place), default=None)
+
+    def _claimed(self, worker: str, claim: Claim) -> Json | None:
+        task = self._held(worker, claim)
+        if task is None and (task := self._first(claim)):
+            self._take(task, worker, claim)
+        return None if task is None else task.whole()
 
     def _next(self, caller: Caller, following: Claim | None) -> Json:
         if following is None or caller.worker is None:
@@ -271,6 +263,7 @@ class Model:
         if retry and not unwanted and task.failures < task.wish.max_retries:
             again = self._successor(task, task.retry_count + 1)
             again.failures = task.failures + 1
+            task.retried_at_once = again.name
             again.hidden_until = self._moment(f"{again.name} comes due")
 
     def _end(

@@ -78,6 +78,8 @@ class Task:
     result: Any = None
     error: Any = None
     retried_as: str | None = None
+    retried_at_once: str | None = None
+    """The automatic retry, which is part of the end; ``retried_as`` may be a later one."""
 
     @property
     def last_number(self) -> int:
@@ -135,21 +137,21 @@ class Task:
         """The task as GET and claim show it."""
         return {**self.row(), "progressHistory": [entry.numbered for entry in self.entries]}
 
-    def events(self, after: int) -> list[Event]:
-        """What a stream tells from here on: entries, and the end where it has come."""
+    def events(self, after: int, retried_as: str | None) -> list[Event]:
+        """What a stream tells from here on: entries, and the end where it has come, retried as this task."""
         told = [
             Event(str(entry.number), "progress", self._envelope("progress", entry.numbered, entry.accepted))
             for entry in self.entries
             if entry.number > after
         ]
         if self.is_over:
-            told.append(self._final())
+            told.append(self._final(retried_as))
         return told
 
-    def _final(self) -> Event:
+    def _final(self, retried_as: str | None) -> Event:
         outcome: dict[str, Mapping[str, Any]] = {
             "completed": {"result": self.result},
-            "failed": {"error": self.error, "newTaskId": _id(self.retried_as)},
+            "failed": {"error": self.error, "newTaskId": _id(retried_as)},
             "timeout": {},
         }
         data = {"status": self.status, **outcome[self.status]}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from .calls import Answer, Calls, Following, Json
-from .matching import Bindings, Divergence, Id, Time
-from .model import Model
+from .matching import Bindings, Divergence, Id
+from .model import Claim, Model
 from .streams import Place, check_events, check_opening
-from .verdicts import Verdict
+from .verdicts import NOT_FOUND, Verdict
 
 NOBODY = "nobody"
 """The name of a task that was never registered."""
-BACKOFF_SECONDS = 2.0
-"""The first retry of a failure comes due a little later than this, at the earliest."""
 
 
 class Sent(NamedTuple):
@@ -26,6 +24,8 @@ class Sent(NamedTuple):
     task: str | None
     body: Json
     judge: Callable[[], Verdict]
+    claim: Claim | None = None
+    """What it claims, by itself or with an end."""
 
 
 class Open(NamedTuple):
@@ -35,6 +35,9 @@ class Open(NamedTuple):
     after: int
     named: bool
     following: Following
+    was_over: bool
+    retried_as: str | None
+    """When it was opened; to whom saw the end come, that tells the automatic retry only."""
 
 
 class SideBySide:
@@ -50,58 +53,55 @@ class SideBySide:
         self._calls = calls
         self._names = Bindings()
         self._names.bind(Id(NOBODY), f"{self.name}-{NOBODY}")
-        self._due: dict[str, float] = {}
 
-    def id_of(self, task: str) -> str:
-        """The id of a task at the service."""
+    def own_id(self, task: str) -> str:
+        """The id that the caller chooses for a task, or has chosen."""
+        if not self._names.knows(Id(task)):
+            self._names.bind(Id(task), f"{self.name}-{task}")
         return self._names.value(Id(task))
 
-    def give_id(self, task: str) -> str:
-        """An id for a task that is about to be registered."""
-        task_id = f"{self.name}-{task}"
-        self._names.bind(Id(task), task_id)
-        return task_id
-
-    def post(self, sent: Sent, look_at: str | None = None) -> None:
+    def post(self, sent: Sent) -> None:
         """Send a call, and read its task afterwards."""
         self.sent = sent
         known = set(self.model.tasks)
         verdict = sent.judge()
-        for name in self.model.tasks.keys() - known:
-            if isinstance(self.model.tasks[name].hidden_until, Time):
-                self._due[name] = time.monotonic() + BACKOFF_SECONDS
-        task_id = None if sent.task is None else self.id_of(sent.task)
+        task_id = None if sent.task is None else self._names.value(Id(sent.task))
         answer = self._calls.post(sent.verb, task_id, sent.body)
         self._compare(f"{sent.verb} {sent.task or ''} {sent.body}", verdict, answer)
-        for name in {*self.model.tasks.keys() - known, sent.task or look_at} - {None}:
-            self.look(name)
+        for name in self.model.tasks:
+            if name not in known or name == sent.task:
+                self.look(name)
 
     def look(self, task: str, *, with_progress: bool = True) -> None:
         """Read a task."""
-        answer = self._calls.get(self.id_of(task), "" if with_progress else "?progress=false")
-        self._compare(f"get {task}", self.model.get(task, with_progress), answer)
+        answer = self._calls.get(self._names.value(Id(task)), "" if with_progress else "?progress=false")
+        self._compare(f"get {task}", self.model.get(task, with_progress=with_progress), answer)
 
-    def is_certain_what_waits(self) -> bool:
-        """Whether no retry's backoff may be over by now, which only the service knows."""
-        waiting = (name for name, task in self.model.tasks.items() if task.status == "pending")
-        return all(self._due.get(name, time.monotonic()) >= time.monotonic() for name in waiting)
-
-    def track(self, task: str, place: Place) -> Open | None:
-        """Open a stream; ``None`` where the task is not there, which has to be told."""
-        following = self._calls.track(self.id_of(task), place.query, place.last_event_id)
-        found = self.model.tasks.get(task)
-        if found is None:
-            following.close()
-            self.hold(following.status == 404, f"the stream of no task opens with {following.status}")
-            return None
-        opened = Open(task, place.start(found.last_number), place.named, following)
-        self._holding(f"track {task} {place}", lambda: check_opening(following, opened.after))
+    def track(self, task: str, place: Place) -> Open:
+        """Open a stream."""
+        found = self.model.tasks[task]
+        following = self._calls.track(self._names.value(Id(task)), place.query, place.last_event_id)
+        after = place.start(found.last_number)
+        opened = Open(task, after, place.named, following, found.is_over, found.retried_as)
+        self._holding(f"track {task} {place}", lambda: check_opening(following, after))
         return opened
+
+    def ask_for_nobody(self, verb: str) -> None:
+        """Call any verb of a task that is not there."""
+        task_id = self._names.value(Id(NOBODY))
+        if verb == "track":
+            self._hold_status("track nobody", self._calls.track(task_id), 404)
+        elif verb == "get":
+            self._compare("get nobody", NOT_FOUND, self._calls.get(task_id))
+        else:
+            body = {"progress": {}, "workerId": "w1", "attempt": 1}
+            self._compare(f"{verb} nobody", NOT_FOUND, self._calls.post(verb, task_id, body))
 
     def read(self, opened: Open) -> None:
         """Read what is there by now; to the end where there is one."""
         found = self.model.tasks[opened.task]
-        expected = found.events(opened.after)
+        retried_as = opened.retried_as if opened.was_over else found.retried_at_once
+        expected = found.events(opened.after, retried_as)
         with opened.following as following:
             told = following.events(None if found.is_over else len(expected))
         self._holding(
@@ -111,9 +111,8 @@ class SideBySide:
 
     def reconnect_after_the_end(self, task: str, last_event_id: str) -> None:
         """Ask for a stream whose end was seen."""
-        following = self._calls.track(self.id_of(task), "", last_event_id)
-        following.close()
-        self.hold(following.status == 204, f"after its end {task} is streamed: {following.status}")
+        following = self._calls.track(self._names.value(Id(task)), "", last_event_id)
+        self._hold_status(f"track {task} after its end", following, 204)
 
     def finish(self) -> None:
         """End what is followed, then compare every stream and every task as a whole."""
@@ -126,29 +125,29 @@ class SideBySide:
 
     def _finish(self) -> None:
         for task in dict.fromkeys(opened.task for opened in self.open):
-            self.post(Sent("timeout", task, {}, lambda task=task: self.model.time_out(task)))
+            self.post(Sent("timeout", task, {}, partial(self.model.time_out, task)))
         for opened in self.open:
             self.read(opened)
         for task, found in self.model.tasks.items():
             self.look(task)
-            if found.is_over and (opened := self.track(task, Place())):
-                self.read(opened)
-
-    def hold(self, holds: bool, otherwise: str) -> None:
-        """Demand what is not a comparison of values."""
-        if not holds:
-            self.diverged = True
-            raise Divergence(otherwise)
+            if found.is_over:
+                self.read(self.track(task, Place()))
 
     def _compare(self, call: str, verdict: Verdict, answer: Answer) -> None:
-        self.hold(
-            answer.status == verdict.status,
-            f"{call}: the model expects {verdict}; the service says {answer}",
-        )
+        self._hold(answer.status == verdict.status, f"{call}: expected {verdict}; the service says {answer}")
         self._holding(call, lambda: self._names.match(verdict.body, answer.body))
+
+    def _hold_status(self, call: str, following: Following, status: int) -> None:
+        following.close()
+        self._hold(following.status == status, f"{call}: the stream opens with {following.status}")
 
     def _holding(self, call: str, check: Callable[[], None]) -> None:
         try:
             check()
         except Divergence as divergence:
-            self.hold(False, f"{call}: {divergence}")
+            self._hold(False, f"{call}: {divergence}")
+
+    def _hold(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            self.diverged = True
+            raise Divergence(otherwise)
