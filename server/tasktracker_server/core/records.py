@@ -141,8 +141,8 @@ class Release(Struct):
     id: str
     worker_id: str | None
     attempt: int | None
-    as_of: Any = None
-    """Only if it was not changed since, in wire text: a repeat of the claim may have told somebody of it."""
+    untouched: bool = False
+    """Only if nothing changed since it was taken: a repeat of the claim may have told somebody of it."""
 
 
 class ReleaseOutcome(NamedTuple):

@@ -1,7 +1,7 @@
 -- Hands the first fitting tasks to the claimers, in their order, to each as many as it has slots. A claimer
--- whose claimId already holds a task gets that one again, and the task shows it by its updated_at: what was
--- claimed for the first call, whose caller may be gone, is not given back then. Those rows are waited for,
--- before any other is locked; waiting tasks that others are about to change are passed over.
+-- whose claimId already holds a task gets that one again, and that touches it: neither call gives it
+-- back then, for the caller of the other may be there. Those rows are waited for, before any other is locked;
+-- waiting tasks that others are about to change are passed over.
 with claimers as materialized (
     select * from json_to_recordset(%(items)s::json)
         as w(n int, worker_id text, lease_seconds int, claim_id text, slots int)
