@@ -37,7 +37,7 @@ class Caller:
         if verb == "register":
             path, sent = BASE_PATH, {"taskId": task_id, **body}
         elif verb == "claim":
-            path = f"{BASE_PATH}/claim"
+            path = f"{BASE_PATH}/bulk/claim" if "limit" in body else f"{BASE_PATH}/claim"
         repeats: int | None = None
         for _ in range(tries):
             (n,) = self._recorder.sending(verb, [(task_id, body, repeats)])

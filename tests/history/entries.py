@@ -39,7 +39,7 @@ def entries_of_answered_ends_are_stored(history: History, finals: Finals) -> Ite
     """Entries that came with an answered end are stored, too."""
     for task_id in history.by_task:
         names = {entry.data.get("e") for entry in finals.entries.get(task_id, ())}
-        for end in history.ends(task_id, finals.rows.get(task_id)):
+        for end in history.accepted(task_id, *ENDS):
             if missing := [entry["e"] for entry in end.entries if entry["e"] not in names]:
                 yield task_id, f"{end.verb} {end.id} was answered, its entries {missing} are not stored"
 

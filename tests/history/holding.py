@@ -48,19 +48,19 @@ def attempts_rise_in_time(history: History, finals: Finals) -> Iterator[Told]:
 def every_attempt_was_asked_for(history: History, finals: Finals) -> Iterator[Told]:
     """Attempts rise by one: what nobody was told of, a claim or start without an answer has taken.
 
-    Each unanswered call accounts for one. Unaccounted attempts are held against the calls that were sent
-    before the attempt, or a higher one, was seen.
+    Each unanswered call accounts for as many as it asked for. Unaccounted attempts are held against the calls
+    that were sent before the attempt, or a higher one, was seen.
     """
     missing = sorted(_unseen_attempts(history, finals))
     asked = sorted(
-        one.sent
+        (one.sent, one.body.get("limit", 1))
         for one in history.operations
         if one.outcome == "unknown" and (one.claim is not None or one.verb == "start")
     )
     capacity, at = 0, 0
     for deadline, task_id, attempt in missing:
-        while at < len(asked) and asked[at] < deadline:
-            capacity, at = capacity + 1, at + 1
+        while at < len(asked) and asked[at][0] < deadline:
+            capacity, at = capacity + asked[at][1], at + 1
         capacity -= 1
         if capacity < 0:
             yield task_id, f"attempt {attempt} was taken, but no call is left that could have done it"
@@ -95,8 +95,7 @@ def nothing_is_accepted_from_whoever_handed_back(history: History, finals: Final
     """After a release was answered the attempt writes nothing more; only the release can be repeated."""
     for task_id in history.by_task:
         handed_back = _first_answers(history.accepted(task_id, "release"))
-        ends = history.ends(task_id, finals.rows.get(task_id))
-        for write in (*history.accepted(task_id, "progress", "heartbeat"), *ends):
+        for write in history.accepted(task_id, "progress", "heartbeat", *ENDS):
             if handed_back.get(write.attempt, NEVER) < write.sent:
                 yield (
                     task_id,
@@ -107,7 +106,7 @@ def nothing_is_accepted_from_whoever_handed_back(history: History, finals: Final
 def nothing_is_accepted_after_the_end(history: History, finals: Finals) -> Iterator[Told]:
     """After an end was answered no other write is accepted; only that end can be repeated."""
     for task_id in history.by_task:
-        ends = history.ends(task_id, finals.rows.get(task_id))
+        ends = history.accepted(task_id, *ENDS)
         if not ends:
             continue
         first = min(ends, key=lambda end: end.done)
@@ -146,9 +145,6 @@ def one_holder_at_a_time(history: History, finals: Finals) -> Iterator[Told]:
 
 
 def _certainly_held_until(take: Take, history: History, finals: Finals) -> int:
-    if take.by.repeats is not None:
-        # The service may have seen the caller leave the first call, and hand back what that one took: known.
-        return 0
     task_id = take.task_id
     ends = [one.sent for one in history.of(task_id, *ENDS, "release") if one.attempt == take.attempt]
     ends += [one.sent for one in history.of(task_id, "timeout")]

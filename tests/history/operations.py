@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from .finals import Row
 from .record import Answered, Json, Sent, lines_of
 
 NEVER: Final = 1 << 62
@@ -19,10 +18,6 @@ ENDS: Final = {"complete": "completed", "fail": "failed"}
 TAKES: Final = ("claim", "start")
 WRITES: Final = ("progress", "heartbeat", "complete", "fail", "release")
 """What only the holder of a task may do."""
-
-CANCELLED: Final = "cancelled"
-LEASE_LOST: Final = "lease_lost"
-"""Codes of the errors of tasks that the service itself ended."""
 
 Outcome = Literal["accepted", "refused", "unknown"]
 
@@ -69,7 +64,8 @@ class Operation:
         if self.verb == "start":
             return [{**self.answer, "id": self.task_id}]
         if self.verb == "claim":
-            return [self.answer] if self.answer else []
+            tasks: list[Json] = self.answer["tasks"] if "limit" in self.body else [self.answer]
+            return [task for task in tasks if task]
         following = self.answer.get("next") if self.verb in ENDS else None
         return [following] if following else []
 
@@ -128,17 +124,6 @@ class History:
     def accepted(self, task_id: str, *verbs: str) -> list[Operation]:
         """The calls of these verbs about a task that were accepted."""
         return [one for one in self.of(task_id, *verbs) if one.outcome == "accepted"]
-
-    def ends(self, task_id: str, row: Row | None) -> list[Operation]:
-        """The accepted ends of a task by workers.
-
-        Where the service itself ended it, as cancelled or for a lost lease, a late ``fail`` of its last
-        attempt is answered as if it had been that end. Known: it is none, and what it carries is not kept.
-        """
-        accepted = self.accepted(task_id, *ENDS)
-        error = row.error if row is not None and row.status == "failed" else None
-        by_itself = isinstance(error, dict) and error.get("code") in (CANCELLED, LEASE_LOST)
-        return [one for one in accepted if not (by_itself and one.verb == "fail")]
 
     def _take(self, operation: Operation, task: Json) -> Take:
         wanted = operation.claim or operation.body

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from .record import Json
-from .tasks import LEASE_SECONDS, Holding
+from .tasks import LEASE_SECONDS, TYPES, Holding
 from .worker import Worker
 
 AT_ONCE: Final = 12
@@ -29,10 +29,10 @@ class BulkWorker(Worker):
             await self._end_all(held)
 
     async def _claim_many(self) -> list[Json]:
-        claimed: list[Json] = []
-        while len(claimed) < AT_ONCE and (task := await self.claim()):
-            claimed.append(task)
-        return claimed
+        wanted = {"taskTypes": list(TYPES), "workerId": self.name, "leaseSeconds": LEASE_SECONDS}
+        answer = await self.caller.call("claim", None, {**wanted, "limit": AT_ONCE}, tries=1)
+        tasks: list[Json] = answer.body["tasks"] if answer and answer.status == 200 else []
+        return tasks
 
     async def _report_all(self, held: list[Holding]) -> None:
         if self.likely(0.2):

@@ -6,16 +6,19 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from .finals import Finals, Row
-from .operations import CANCELLED, ENDS, LEASE_LOST, History, Operation
+from .operations import ENDS, History, Operation
 from .violations import Told
+
+CANCELLED: Final = "cancelled"
+LEASE_LOST: Final = "lease_lost"
+"""Codes of the errors of tasks that the service itself ended."""
 
 
 def one_outcome_of_each_attempt(history: History, finals: Finals) -> Iterator[Told]:
     """Of completing, failing and releasing one attempt, one is accepted."""
     for task_id in history.by_task:
         verbs: dict[int | None, str] = {}
-        ends = history.ends(task_id, finals.rows.get(task_id))
-        for one in (*history.accepted(task_id, "release"), *ends):
+        for one in history.accepted(task_id, *ENDS, "release"):
             before = verbs.setdefault(one.attempt, one.verb)
             if before != one.verb:
                 yield (
@@ -27,7 +30,7 @@ def one_outcome_of_each_attempt(history: History, finals: Finals) -> Iterator[To
 def one_end_of_each_task(history: History, finals: Finals) -> Iterator[Told]:
     """All accepted ends of a task are the same one, answered alike each time."""
     for task_id in history.by_task:
-        ends = history.ends(task_id, finals.rows.get(task_id))
+        ends = history.accepted(task_id, *ENDS)
         for one in ends[1:]:
             if (one.verb, one.attempt) != (ends[0].verb, ends[0].attempt):
                 yield task_id, f"{ends[0].verb} {ends[0].id} and {one.verb} {one.id} were both accepted"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -17,6 +18,15 @@ from .finals import Finals
 from .operations import History
 from .storm import Deployment, Plan, run
 from .violations import excerpt
+
+TROUBLES: Final = (
+    "without an answer",
+    "repeated",
+    "later attempts",
+    "stale writes refused",
+    "retries",
+    "cancelled",
+)
 
 
 @pytest.fixture
@@ -59,19 +69,12 @@ def _assert_all_promises(history: History, finals: Finals, plan: Plan, folder: P
 
 
 def _assert_it_was_a_storm(counted: dict[str, int]) -> None:
-    for what in (
-        "without an answer",
-        "repeated",
-        "later attempts",
-        "stale writes refused",
-        "retries",
-        "cancelled",
-    ):
+    for what in TROUBLES:
         assert counted[what] > 0, f"nothing was {what}: {counted}"
 
 
 def test_a_short_storm_breaks_no_promise(
-    deployment: Deployment, request: pytest.FixtureRequest, tmp_path: Path, tell: Callable[[str], None]
+    deployment: Deployment, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     plan = Plan(_seed(request), operations=2_000, processes=2, at_most_seconds=12)
 

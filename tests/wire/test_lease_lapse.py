@@ -152,6 +152,17 @@ def test_a_heartbeat_can_lengthen_a_lease(stories: Stories) -> None:
     assert stories.lengthened.task()["status"] == "in_progress"
 
 
+@pytest.mark.parametrize("ended", ["last_attempt", "cancelled"])
+def test_a_failure_after_a_lapse_that_ended_the_task_is_no_repeat_of_it(stories: Stories, ended: str) -> None:
+    held: Held = getattr(stories, ended)
+    task = eventually(held.task, lambda task: task["completedAt"] is not None, 5)
+
+    answer = held.fail(error="late", progress={"late": True})
+
+    assert assert_error(answer, 409, "wrong_status")["status"] == "failed"
+    assert held.task() == task
+
+
 def test_without_a_lease_nothing_lapses(stories: Stories) -> None:
     assert stories.leaseless.task()["status"] == "in_progress"
 

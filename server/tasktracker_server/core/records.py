@@ -141,6 +141,8 @@ class Release(Struct):
     id: str
     worker_id: str | None
     attempt: int | None
+    untouched: bool = False
+    """Only if nothing changed since it was taken: a repeat of the claim may have told somebody of it."""
 
 
 class ReleaseOutcome(NamedTuple):

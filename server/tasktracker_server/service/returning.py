@@ -28,7 +28,7 @@ class Returns:
 
     def give_back(self, tasks: Sequence[Task | TaskRow]) -> asyncio.Task[None]:
         """Begin; what is returned ends when the tasks can be claimed again, or are somebody else's."""
-        releases = [Release(task.id, task.worker_id, task.attempt) for task in tasks]
+        releases = [Release(task.id, task.worker_id, task.attempt, untouched=True) for task in tasks]
         returning = asyncio.create_task(self._give_back(releases), name="give-back")
         self._returning.add(returning)
         returning.add_done_callback(self._returning.discard)

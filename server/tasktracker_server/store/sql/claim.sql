@@ -1,11 +1,13 @@
 -- Hands the first fitting tasks to the claimers, in their order, to each as many as it has slots. A claimer
--- whose claimId already holds a task gets that one again. Rows others are about to change are passed over, never waited for.
+-- whose claimId already holds a task gets that one again, and that touches it: neither call gives it
+-- back then, for the caller of the other may be there. Those rows are waited for, before any other is locked;
+-- waiting tasks that others are about to change are passed over.
 with claimers as materialized (
     select * from json_to_recordset(%(items)s::json)
         as w(n int, worker_id text, lease_seconds int, claim_id text, slots int)
 ),
-held as materialized (
-    select c.n, h.id from claimers c
+found as materialized (
+    select c.n, c.worker_id, c.claim_id, h.id from claimers c
     cross join lateral (
         select t.id from tracker_tasks t
         where t.worker_id = c.worker_id and t.claim_id = c.claim_id
@@ -13,6 +15,20 @@ held as materialized (
         limit 1  -- a look-up for each, however the plan was made
     ) h
     where c.claim_id is not null
+    order by h.id
+),
+held as materialized (
+    select f.n, h.id from found f
+    cross join lateral (
+        select t.id from tracker_tasks t
+        where t.id = f.id and t.status = 'in_progress' and t.worker_id = f.worker_id and t.claim_id = f.claim_id
+        for update
+    ) h
+),
+told as (
+    update tracker_tasks t set updated_at = greatest(now(), t.updated_at + interval '1 millisecond')
+    from held h where t.id = h.id
+    returning h.n, 0, {task}
 ),
 slots as materialized (
     select c.n, c.worker_id, c.lease_seconds, c.claim_id, row_number() over (order by c.n) as place
@@ -42,4 +58,4 @@ claimed as (
 )
 select true as fresh, * from claimed
 union all
-select false, h.n, 0, {task} from held h join tracker_tasks t on t.id = h.id
+select false, * from told

@@ -11,7 +11,7 @@ with wanted as materialized (
 locked as materialized (
     select id, status, attempt, worker_id, coalesce(completed_at, updated_at) as updated_at, new_task_id,
            history_upto, seq_limit, seed_ticket, ord, cancel_requested_at is not null as cancelled,
-           started_at is not null and released_by is null as by_holder, task_type
+           started_at is not null and released_by is null and lease_check_at is null as by_holder, task_type
     from tracker_tasks where id = any (%(ids)s) order by id for update skip locked
 ),
 allowed as materialized (

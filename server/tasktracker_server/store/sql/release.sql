@@ -1,10 +1,13 @@
 -- Hands tasks back to the queue: attempt, history, place and timeout stay. One that is no longer wanted ends.
+-- What was claimed for a caller who left goes back `untouched` only: a repeat may have told somebody of it since.
 -- Where the latest attempt was released before, tells by whom and to what: one that ended then was started.
 with wanted as materialized (
-    select * from json_to_recordset(%(items)s::json) as w(id text, worker_id text, attempt int)
+    select * from json_to_recordset(%(items)s::json) as w(
+        id text, worker_id text, attempt int, untouched boolean)
 ),
 locked as materialized (
-    select id, status, attempt, worker_id, released_by, task_type, cancel_requested_at is not null as cancelled,
+    select id, status, attempt, worker_id, released_by, task_type,
+           updated_at > started_at as touched, cancel_requested_at is not null as cancelled,
            case when status = 'failed' and started_at is not null then 'failed' else 'pending' end as released_to
     from tracker_tasks where id = any (%(ids)s) order by id for update skip locked
 ),
@@ -21,6 +24,7 @@ released as (
     from locked l join wanted w on w.id = l.id
     where t.id = l.id and l.status = 'in_progress' and (w.attempt is null or w.attempt = l.attempt)
       and (w.worker_id is null or l.worker_id is null or w.worker_id = l.worker_id)
+      and not (w.untouched and l.touched)
     returning t.*
 )
 select l.id, l.status, l.attempt, l.worker_id, l.released_by, l.released_to, l.task_type, coalesce(r.ready, false),

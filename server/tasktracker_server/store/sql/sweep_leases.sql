@@ -35,7 +35,8 @@ lapsed as (
         worker_id = case when d.ends then t.worker_id end,
         started_at = case when d.ends then t.started_at end,
         claim_id = null, released_by = null, updated_at = now(),
-        lease_seconds = null, lease_expires_at = null, lease_check_at = null
+        lease_seconds = null, lease_expires_at = null,
+        lease_check_at = case when d.ends then now() end  -- tells that it did not end in its worker's hands
     from due d where t.id = d.id and d.until <= now() - %(grace)s * interval '1 second'
     returning t.*
 )
