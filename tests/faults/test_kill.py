@@ -14,13 +14,12 @@ import redis
 
 from faults.calling import Caller, started
 from faults.load import Worker, assert_whole
+from faults.stores import grow_old, keys_left
 from services import Service, wait_for
 
 tasks = pytest.mark.parametrize("tasks", [200, pytest.param(1_000, marks=pytest.mark.slow)])
 AT_ONCE = 24
 SECONDS = 60
-JANITOR_SECONDS = 30
-"""What a live log is left alone for; afterwards it is compared with its task every 5 s."""
 
 
 async def complete_amid_a_kill(workers: list[Worker], kill: Callable[[], Awaitable[None]]) -> None:
@@ -74,20 +73,9 @@ async def assert_nothing_is_lost_or_stuck(caller: Caller, workers: list[Worker])
 
 def assert_redis_is_clean(redis_url: str, prefix: str) -> None:
     """Nothing is left of ended tasks once the janitor has looked; its waiting time is passed over."""
-    with redis.Redis.from_url(redis_url, decode_responses=True) as store:
-        index = f"{prefix}:live-index"
-        for task_id in store.zrange(index, 0, -1):
-            store.zincrby(index, -JANITOR_SECONDS, task_id)
-
-        def left() -> set[str]:
-            tombstones = {
-                key
-                for key in store.scan_iter(f"{prefix}:live:*", count=1000)
-                if 0 < store.ttl(key) <= 60 and store.hget(key, "s") == "x"
-            }
-            return set(store.scan_iter(f"{prefix}:*", count=1000)) - tombstones
-
-        assert wait_for(lambda: not left(), 20), left()
+    with redis.Redis.from_url(redis_url) as client:
+        grow_old(client, prefix)
+        assert wait_for(lambda: not keys_left(client, prefix), 20), keys_left(client, prefix)
 
 
 def free_port() -> int:

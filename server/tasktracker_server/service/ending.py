@@ -110,15 +110,20 @@ class Ending:
             archive = Archive(task.id, stored[task.id], if_owed=archive.if_owed)
             close = replace(close, history_upto=archive.expected)
             found = (await self._live.close([close]))[0]
-        await self._put_away(task, replace(close, history_upto=stored[task.id]))
+        await self._put_away(task, replace(close, history_upto=stored[task.id]), lost=archive.lost)
 
-    async def _put_away(self, task: TaskState, close: Close) -> None:
-        """Remove a log that PostgreSQL holds to its end, and tell the final event."""
+    async def _put_away(self, task: TaskState, close: Close, *, lost: bool) -> None:
+        """Remove a log that PostgreSQL holds to its end, and tell the final event.
+
+        With a loss it names the last number that may have been given, which has every stream read the
+        gap from what is stored: entries may have been lost that a stream came to see, and others not.
+        """
         if task.live_debt:
             await self._live.drop(task.id, close.history_upto, task.ord)
         elif (await self._live.close([close]))[0].proven:
             return  # told by the log itself
-        told = b"F%d|%b\n%b" % (close.history_upto, close.status.encode(), close.final)
+        last = max(close.history_upto, task.seq_limit if lost else 0)
+        told = b"F%d|%b\n%b" % (last, close.status.encode(), close.final)
         change = message_of([head_of(task.id, task.task_type), close.final])
         await self._live.publish([(of_task(task.id), told), (CHANGES, change)])
 
