@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 import psycopg
 import redis
@@ -62,6 +63,13 @@ def user(data_dir: Path, *, durable: bool = False) -> Iterator[User]:
 def pid_of(data_dir: Path, store: str) -> int:
     file = {"postgres": "postmaster.pid", "valkey": "valkey.pid"}[store]
     return int((data_dir / store / file).read_text().split("\n")[0])
+
+
+def socket_folder(stores: embedded.Stores, store: str) -> Path:
+    """Where the URL says that the store's socket is."""
+    if store == "postgres":
+        return Path(unquote(stores.database_url.partition("?host=")[2]))
+    return Path(unquote(stores.redis_url.removeprefix("unix://"))).parent
 
 
 def running_pids(data_dir: Path) -> list[int]:

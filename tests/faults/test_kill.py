@@ -1,79 +1,147 @@
 """A server killed in the middle of ends that progress races loses nothing that it acknowledged."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+import asyncio
+import os
+import random
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
-import httpx
+import pytest
 import redis
 
+from faults.calling import Caller, started
+from faults.load import Worker, assert_whole
+from faults.stores import grow_old, keys_left
 from services import Service, wait_for
 
-TASKS = 200
+tasks = pytest.mark.parametrize("tasks", [200, pytest.param(1_000, marks=pytest.mark.slow)])
+AT_ONCE = 24
+SECONDS = 60
 
 
-class Worker:
-    """Reports progress of its task until it is refused, and remembers what was acknowledged."""
+async def complete_amid_a_kill(workers: list[Worker], kill: Callable[[], Awaitable[None]]) -> None:
+    """All complete their tasks while they report; a third of the way the kill comes, and some die with it."""
+    killed, enough = asyncio.Event(), asyncio.Event()
+    turn = asyncio.Semaphore(AT_ONCE)
+    mortal = {worker for worker in workers if random.random() < 0.5}
 
-    def __init__(self, http: httpx.Client, task_id: str) -> None:
-        self.http = http
-        self.task_id = task_id
-        self.acknowledged: list[int] = []
+    async def work(worker: Worker) -> None:
+        async with turn:
+            if killed.is_set() and worker in mortal:
+                return
+            for _ in range(random.randrange(3)):
+                await worker.report()
+            await asyncio.gather(
+                worker.report_on(killed), worker.end(giving_up=killed if worker in mortal else None)
+            )
+            if not killed.is_set() and sum(worker.ended for worker in workers) >= len(workers) // 3:
+                enough.set()
 
-    def report(self, over: threading.Event) -> None:
-        while not over.is_set():
-            with suppress(httpx.TransportError):
-                answer = self.http.post(
-                    f"/{self.task_id}/progress", json={"progress": {"at": 1}, "attempt": 1}
-                )
-                if answer.status_code == 200:
-                    self.acknowledged.append(answer.json()["seqId"])
-                elif answer.status_code == 409:
-                    return
-                else:
-                    assert answer.status_code == 503
+    async def strike() -> None:
+        await enough.wait()
+        await kill()
+        killed.set()
 
-    def complete(self) -> None:
-        with suppress(httpx.TransportError):
-            self.http.post(f"/{self.task_id}/complete", json={"attempt": 1})
+    await asyncio.gather(strike(), *map(work, workers))
 
 
-def test_a_kill_amid_completions_loses_nothing_and_leaves_nothing_stuck(
-    database_url: str, redis_url: str, redis_prefix: str
+async def assert_nothing_is_lost_or_stuck(caller: Caller, workers: list[Worker]) -> None:
+    """Each task is active or ended, with its whole history; and the active ones can be worked on."""
+
+    async def look(worker: Worker) -> str:
+        task = (await caller.get(f"/{worker.task_id}")).body
+        assert_whole(task, worker)
+        if task["status"] == "in_progress":
+            assert not worker.ended, f"{worker.task_id} was ended and is not"
+            await finish(worker)
+        return str(task["status"])
+
+    async def finish(worker: Worker) -> None:
+        worker.refused, worker.callers = None, [caller]
+        assert (await worker.report()).status == 200
+        await worker.end()
+        task = (await caller.get(f"/{worker.task_id}")).body
+        assert_whole(task, worker)
+        assert task["status"] == "completed"
+
+    found = set(await asyncio.gather(*map(look, workers)))
+    assert found == {"in_progress", "completed"}, "the kill came too early or too late"
+
+
+def assert_redis_is_clean(redis_url: str, prefix: str) -> None:
+    """Nothing is left of ended tasks once the janitor has looked; its waiting time is passed over."""
+    with redis.Redis.from_url(redis_url) as client:
+        grow_old(client, prefix)
+        assert wait_for(lambda: not keys_left(client, prefix), 20), keys_left(client, prefix)
+
+
+def free_port() -> int:
+    """A port that a service can be started on again and again."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])
+
+
+def run(
+    tasks: int,
+    urls: list[str],
+    kill: Callable[[], Awaitable[None]],
+    survivor: Callable[[], str],
+    redis_url: str,
+    prefix: str,
 ) -> None:
-    service = Service(database_url, redis_url, redis_prefix=redis_prefix)
-    over = threading.Event()
-    with service, ThreadPoolExecutor(24) as pool:
-        client = httpx.Client(base_url=f"{service.url}/api/v1/tasks", timeout=10, trust_env=False)
-        workers = [Worker(client, f"task-{n}") for n in range(TASKS)]
-        for worker in workers:
-            assert client.post("", json={"taskId": worker.task_id, "taskType": "kill"}).status_code == 201
-            assert client.post(f"/{worker.task_id}/start", json={}).status_code == 200
-        reports = [pool.submit(worker.report, over) for worker in workers[:12]]
-        ends = [pool.submit(worker.complete) for worker in workers]
-        wait_for(lambda: sum(end.done() for end in ends) > TASKS // 3, 20)
-        service.kill()
-        over.set()
-        for done in (*ends, *reports):
-            done.result()
+    name = f"kill-{time.monotonic_ns()}"
 
-        service.start()
-        with httpx.Client(base_url=f"{service.url}/api/v1/tasks", timeout=10, trust_env=False) as http:
-            for worker in workers:
-                _assert_whole(http, worker)
-        with redis.Redis.from_url(redis_url) as store:
-            assert wait_for(lambda: not list(store.scan_iter(f"{redis_prefix}:progress:*")), 45)
-            assert not list(store.scan_iter(f"{redis_prefix}:seq:*"))
-        client.close()
+    async def scenario() -> None:
+        async with AsyncExitStack() as stack:
+            callers = [await stack.enter_async_context(Caller(url)) for url in urls]
+            workers = [Worker(f"{name}-{n}", *callers) for n in range(tasks)]
+            await started(callers[0], [worker.task_id for worker in workers])
+            await complete_amid_a_kill(workers, kill)
+            last = await stack.enter_async_context(Caller(survivor()))
+            await assert_nothing_is_lost_or_stuck(last, workers)
+
+    asyncio.run(asyncio.wait_for(scenario(), SECONDS))
+    assert_redis_is_clean(redis_url, prefix)
 
 
-def _assert_whole(http: httpx.Client, worker: Worker) -> None:
-    task = http.get(f"/{worker.task_id}").json()
-    if task["status"] == "in_progress":
-        assert http.post(f"/{worker.task_id}/complete", json={"attempt": 1}).status_code == 200
-        task = http.get(f"/{worker.task_id}").json()
-    numbers = [entry["seqId"] for entry in task["progressHistory"]]
+@tasks
+def test_a_kill_amid_completions_loses_nothing_and_leaves_nothing_stuck(
+    database_url: str, redis_url: str, redis_prefix: str, tasks: int
+) -> None:
+    with Service(database_url, redis_url, redis_prefix=redis_prefix, port=free_port()) as service:
 
-    assert task["status"] == "completed"
-    assert numbers == list(range(1, len(numbers) + 1))
-    assert set(worker.acknowledged) <= set(numbers)
+        async def kill() -> None:
+            service.kill()
+            await asyncio.to_thread(service.start)
+
+        run(tasks, [service.url], kill, lambda: service.url, redis_url, redis_prefix)
+
+
+@tasks
+def test_one_of_two_processes_is_killed_and_started_again(
+    database_url: str, redis_url: str, redis_prefix: str, tasks: int
+) -> None:
+    with Service(database_url, redis_url, redis_prefix=redis_prefix, processes=2) as service:
+
+        async def kill() -> None:
+            os.kill(service.worker_pids[0], signal.SIGKILL)
+
+        run(tasks, [service.url], kill, lambda: service.url, redis_url, redis_prefix)
+
+
+@tasks
+def test_one_of_two_instances_is_killed_while_the_other_serves_on(
+    database_url: str, redis_url: str, redis_prefix: str, tasks: int
+) -> None:
+    with (
+        Service(database_url, redis_url, redis_prefix=redis_prefix) as one,
+        Service(database_url, redis_url, redis_prefix=redis_prefix) as other,
+    ):
+
+        async def kill() -> None:
+            one.kill()
+
+        run(tasks, [one.url, other.url], kill, lambda: other.url, redis_url, redis_prefix)

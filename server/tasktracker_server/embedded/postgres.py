@@ -50,7 +50,8 @@ class Postgres(Store):
         """Make the cluster unless it is there; the command."""
         programs = places.postgres_programs(self.folder, self.account)
         if not self.folder.exists():
-            self._initialise(str(programs / "initdb"))
+            with places.in_shells_reach(programs, self.account) as reached:
+                self._initialise(str(reached / "initdb"))
         # Nothing of it runs (the alive lock says so), so what a killed server left is no claim: the
         # pids in there may be a stranger's by now, which would keep the new server from starting.
         for claim in (self.folder / "postmaster.pid", self.socket_dir / f"{self.socket_name}.lock"):

@@ -7,6 +7,7 @@ for a minute, so that an ender who comes late does not take an absent log for a 
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -25,6 +26,7 @@ from tasktracker_server.service.ports import HistoryStore, ProgressLog, TaskStor
 log = logging.getLogger(__name__)
 
 _HELP_AFTER_SECONDS = 2.1
+_HELP_BATCH = 500
 
 
 class Ending:
@@ -37,7 +39,9 @@ class Ending:
         self._histories = histories
         self._live = live
         self._announcer = announcer
-        self._helping: dict[str, asyncio.Task[None]] = {}
+        self._seen: dict[str, float] = {}
+        """Logs of ended tasks, and when to close them; in that order."""
+        self._helping: asyncio.Task[None] | None = None
 
     async def end(self, ends: Sequence[End]) -> list[EndOutcome | TrackerError | None]:
         """Commit these ends with what their live logs hold, then close the logs."""
@@ -106,15 +110,20 @@ class Ending:
             archive = Archive(task.id, stored[task.id], if_owed=archive.if_owed)
             close = replace(close, history_upto=archive.expected)
             found = (await self._live.close([close]))[0]
-        await self._put_away(task, replace(close, history_upto=stored[task.id]))
+        await self._put_away(task, replace(close, history_upto=stored[task.id]), lost=archive.lost)
 
-    async def _put_away(self, task: TaskState, close: Close) -> None:
-        """Remove a log that PostgreSQL holds to its end, and tell the final event."""
+    async def _put_away(self, task: TaskState, close: Close, *, lost: bool) -> None:
+        """Remove a log that PostgreSQL holds to its end, and tell the final event.
+
+        With a loss it names the last number that may have been given, which has every stream read the
+        gap from what is stored: entries may have been lost that a stream came to see, and others not.
+        """
         if task.live_debt:
             await self._live.drop(task.id, close.history_upto, task.ord)
         elif (await self._live.close([close]))[0].proven:
             return  # told by the log itself
-        told = b"F%d|%b\n%b" % (close.history_upto, close.status.encode(), close.final)
+        last = max(close.history_upto, task.seq_limit if lost else 0)
+        told = b"F%d|%b\n%b" % (last, close.status.encode(), close.final)
         change = message_of([head_of(task.id, task.task_type), close.final])
         await self._live.publish([(of_task(task.id), told), (CHANGES, change)])
 
@@ -144,22 +153,32 @@ class Ending:
 
     def help_later(self, task_id: str) -> None:
         """Somebody saw a log of an ended task: close it when its ender must have done so."""
-        if task_id not in self._helping:
-            task = asyncio.create_task(self._help_later(task_id))
-            self._helping[task_id] = task
-            task.add_done_callback(lambda _: self._helping.pop(task_id, None))
+        self._seen.setdefault(task_id, time.monotonic() + _HELP_AFTER_SECONDS)
+        if self._helping is None:
+            self._helping = asyncio.create_task(self._help_with_seen())
 
-    async def _help_later(self, task_id: str) -> None:
-        await asyncio.sleep(_HELP_AFTER_SECONDS)
+    async def _help_with_seen(self) -> None:
+        """Close what was seen, together where several are due: readers may come upon thousands."""
         try:
-            await self.help([task_id])
-        except TrackerError as error:
-            log.info("%s is left to the sweeper: %s", task_id, error, extra={"action": "close_left"})
+            while self._seen:
+                await asyncio.sleep(next(iter(self._seen.values())) - time.monotonic())
+                now = time.monotonic()
+                due = [task_id for task_id, at in self._seen.items() if at <= now][:_HELP_BATCH]
+                for task_id in due:
+                    del self._seen[task_id]
+                try:
+                    await self.help(due)
+                except TrackerError as error:
+                    log.info(
+                        "%d logs are left to the sweeper: %s", len(due), error, extra={"action": "close_left"}
+                    )
+        finally:
+            self._helping = None
 
     async def aclose(self) -> None:
         """Stop helping."""
-        for task in list(self._helping.values()):
-            task.cancel()
+        if self._helping is not None:
+            self._helping.cancel()
 
 
 def _carry(end: End, found: Peeked) -> None:

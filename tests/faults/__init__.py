@@ -1,0 +1,1 @@
+"""What survives which fault: kills, lost keys, stores that are away, slow readers."""
