@@ -24,6 +24,7 @@ from tasktracker_server.service.finding import Finding
 from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.following import HistoryReader
 from tasktracker_server.service.health import Health
+from tasktracker_server.service.janitor import Janitor
 from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.paging import Paging
 from tasktracker_server.service.places import Places
@@ -53,8 +54,10 @@ from tasktracker_server.store.tasks import TaskStore
 log = logging.getLogger(__name__)
 
 _MIGRATE_PAUSE_SECONDS = 1.0
-_RENEWAL_SECONDS = 0.5
+_RENEWAL_SECONDS = 0.25
+"""Well within the grace of a lease: progress just before its end keeps it."""
 _COUNT_SECONDS = 5.0
+_JANITOR_SECONDS = 5.0
 _RETENTION_SWEEPS = 20
 """What is too old is looked for once in so many looks for what is due."""
 
@@ -144,8 +147,6 @@ def _work(stores: _Stores, settings: Settings) -> _Work:
         BULK,
     )
     chores = (
-        (single.finishing.sweep_timeouts, settings.sweep_seconds),
-        (leases.sweep, settings.sweep_seconds),
         (renewals.flush, _RENEWAL_SECONDS),
         (room.check, WAITING_CHECK_SECONDS),
     )
@@ -173,19 +174,23 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         )
         statistics = Statistics(stores.figures)
         retention = Retention(stores.retention, stores.live, work.ending, settings.retention_ages)
+        janitor = Janitor(stores.histories, stores.live, work.ending)
         chores = (
             *work.chores,
+            (janitor.check_live_logs, _JANITOR_SECONDS),
             (tracking.check, TRACKS_CHECK_SECONDS),
             (statistics.count, _COUNT_SECONDS),
             (retention.walk, _RETENTION_SWEEPS * settings.sweep_seconds),
         )
         sweeper = Sweeper(
             stores.tasks,
-            stores.histories,
-            stores.live,
-            work.ending,
-            work.room,
             sweep_seconds=settings.sweep_seconds,
+            when_due=(
+                work.single.finishing.sweep_timeouts,
+                work.single.leases.sweep,
+                work.single.tasks.promote,
+                janitor.pay_debts,
+            ),
             also=chores,
         )
         for part in (*work.closing, stores.bus, sweeper):

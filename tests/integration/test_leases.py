@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from services import Databases
-from tasktracker_server.core.records import Beat, BeatOutcome, Lapse
+from tasktracker_server.core.records import Beat, BeatOutcome, Due, Lapse
 from tasktracker_server.store.database import Database
 from tasktracker_server.store.queries import query
 from tasktracker_server.store.tasks import TaskStore
@@ -54,6 +54,7 @@ def in_store(url: str, work: Callable[[TaskStore], Awaitable[T]]) -> T:
 
 def sweep(url: str, limit: int = 1_000) -> list[Lapse]:
     async def all_of_them(store: TaskStore) -> list[Lapse]:
+        await store.due(grace=0.5, pause=3.0)
         found, more = await store.sweep_leases(limit, grace=0.5, pause=3.0)
         while more:
             lapses, more = await store.sweep_leases(limit, grace=0.5, pause=3.0)
@@ -203,3 +204,24 @@ def test_the_sweep_finds_what_is_over_by_index(url: str) -> None:
 
     assert "tracker_tasks_lease" in plan
     assert "Seq Scan on tracker_tasks" not in plan
+
+
+def test_before_anybody_noted_the_end_of_a_pause_no_lease_is_judged(url: str) -> None:
+    running(url, 3, -20)
+    run_sql(url, "update tracker_sweeps set last_at = now() - interval '4 s'")
+
+    async def unnoted(store: TaskStore) -> list[Lapse]:
+        return (await store.sweep_leases(10, grace=0.5, pause=3.0))[0]
+
+    assert in_store(url, unnoted) == []
+
+
+def test_a_look_tells_what_is_due(url: str) -> None:
+    async def look(store: TaskStore) -> Due:
+        return await store.due(grace=0.5, pause=3.0)
+
+    assert in_store(url, look) == (False, False, False, False)
+    running(url, 1, -1)
+    assert in_store(url, look) == (False, True, False, False)
+    run_sql(url, "update tracker_tasks set timeout_at = now()")
+    assert in_store(url, look) == (True, True, False, False)

@@ -207,7 +207,7 @@ class _Listener(asyncio.Protocol):
 def test_two_thousand_waiting_claims_cost_the_database_next_to_nothing(
     service: Service, database_url: str, driver: Driver
 ) -> None:
-    """What the sweeps do without any claim is measured first, and taken off."""
+    """All that the service does by itself is among these queries too."""
     task_type = unique("type")
 
     async def rate(connection: psycopg.Connection[Any]) -> float:
@@ -216,12 +216,12 @@ def test_two_thousand_waiting_claims_cost_the_database_next_to_nothing(
         return (transactions(connection) - before) / (time.monotonic() - began)
 
     async def look(connection: psycopg.Connection[Any]) -> None:
-        idle = await rate(connection)
         crowd = Crowd()
         await crowd.park(service.url, 2_000, task_type)
         await asyncio.sleep(4)
         waiting = await rate(connection)
-        assert waiting - idle <= 1.5, f"{idle:.1f}/s without claims, {waiting:.1f}/s with 2,000 of them"
+        assert waiting <= 5, f"{waiting:.1f} queries a second"
+        print(f"2,000 claims waiting: {waiting:.1f} queries a second")  # noqa: T201 - shown with -s
 
         assert crowd.answers == []
         task_id = await asyncio.to_thread(driver.new, task_type)

@@ -211,6 +211,15 @@ class CancelOutcome(NamedTuple):
     now: "TaskState"
 
 
+class Due(NamedTuple):
+    """What there is to do by itself right now."""
+
+    timeouts: bool
+    leases: bool
+    promotions: bool
+    debts: bool
+
+
 class Lapse(NamedTuple):
     """A task taken back from its worker: to the queue, or to its end."""
 

@@ -22,9 +22,9 @@ from tasktracker_server.service.waiting import WaitingRoom
 log = logging.getLogger(__name__)
 
 _BATCH = 1_000
-_GRACE_SECONDS = 0.5
+GRACE_SECONDS = 0.5
 """A lease is judged so much late: a renewal that was on its way counts."""
-_PAUSE_SECONDS = 3.0
+PAUSE_SECONDS = 3.0
 """When nobody looked at leases for so long, nobody could renew them either: they begin anew."""
 
 
@@ -118,7 +118,7 @@ class Leases:
         """Take back the tasks whose leases are over."""
         more = True
         while more:
-            lapses, more = await self._store.sweep_leases(_BATCH, grace=_GRACE_SECONDS, pause=_PAUSE_SECONDS)
+            lapses, more = await self._store.sweep_leases(_BATCH, grace=GRACE_SECONDS, pause=PAUSE_SECONDS)
             self._room.became_claimable(
                 (lapse.now.id, lapse.task_type)
                 for lapse in lapses

@@ -46,6 +46,8 @@ from tasktracker_server.service.ids import new_id
 from tasktracker_server.service.ports import ProgressLog, TaskStore
 from tasktracker_server.service.waiting import WaitingRoom
 
+_PROMOTED = 500
+
 
 class Tasks:
     """The verbs of a single task, each a batch of one unless more are asked for at the same time."""
@@ -158,6 +160,14 @@ class Tasks:
                 return RetriedTask(outcome.new_id, outcome.root, "pending", outcome.retry_count or 0)
             _refuse_retry(outcome)
         raise Overloaded("Many retry this chain at once; try again in a moment.")
+
+    async def promote(self) -> None:
+        """Put tasks whose ``runAt`` has come into the queue."""
+        more = True
+        while more:
+            due = await self._store.promote(_PROMOTED)
+            self._room.became_claimable(due)
+            more = len(due) == _PROMOTED
 
     async def get(self, task_id: str, with_progress: bool) -> Task:
         """A task, with its newest 10,000 entries or without any.

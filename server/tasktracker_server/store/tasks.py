@@ -14,6 +14,7 @@ from tasktracker_server.core.records import (
     CancelOutcome,
     Claimed,
     Claimer,
+    Due,
     End,
     EndOutcome,
     Existing,
@@ -130,6 +131,10 @@ class TaskStore:
         return [
             TaskState._make(row) for row in await self._database.fetch("sweep_timeouts", {"limit": limit})
         ]
+
+    async def due(self, *, grace: float, pause: float) -> Due:
+        """Whether there is anything to do; notes that somebody looked (see :meth:`sweep_leases`)."""
+        return Due._make((await self._database.fetch("due", {"grace": grace, "pause": pause}))[0])
 
     async def sweep_leases(self, limit: int, *, grace: float, pause: float) -> tuple[list[Lapse], bool]:
         """Take back up to ``limit`` tasks whose leases are over; and whether there may be more of them.

@@ -1,21 +1,14 @@
 -- Takes tasks back from workers whose lease is over: to the queue, or to their end where they were
--- cancelled or have no attempt left. One process sweeps at a time; after a pause in which nobody could
--- renew a lease, all of them count from its end. The others get their next look.
+-- cancelled or have no attempt left. The others get their next look. After a pause in which nobody could
+-- renew a lease (`due` notes it) all of them count from its end, and before it was noted none is judged.
 with clock as materialized (
-    select one from tracker_sweeps for update skip locked
-),
-ticked as (
-    update tracker_sweeps s
-    set last_at = now(),
-        resumed_at = case when now() - s.last_at > %(pause)s * interval '1 second' then now() else s.resumed_at end
-    from clock c where s.one = c.one
-    returning s.resumed_at
+    select resumed_at from tracker_sweeps where now() - last_at <= %(pause)s * interval '1 second'
 ),
 due as materialized (
     select t.id, t.cancel_requested_at is not null as cancelled,
            t.cancel_requested_at is not null or coalesce(t.attempt >= t.max_attempts, false) as ends,
            greatest(t.lease_expires_at, k.resumed_at + t.lease_seconds * interval '1 second') as until
-    from ticked k, tracker_tasks t
+    from clock k, tracker_tasks t
     where t.status = 'in_progress' and t.lease_check_at <= now() - %(grace)s * interval '1 second'
     limit %(limit)s for update of t skip locked
 ),
