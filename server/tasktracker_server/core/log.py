@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from tasktracker_server.core.entries import first_number
 
 AppendKind = Literal[
-    "OK", "SEED", "VERIFY", "BLOCK", "ENDED", "STALE", "PARKED", "NOT_WORKER", "SEQ_GAP", "FULL"
+    "OK", "SEED", "VERIFY", "BLOCK", "ENDED", "STALE", "PARKED", "NOT_WORKER", "SEQ_GAP", "OLDER", "FULL"
 ]
 
 
@@ -41,10 +41,12 @@ class Appended(NamedTuple):
     last: int = 0
     ms: int = 0
     cancelled: bool = False
+    attempt: int = 0
+    """OLDER: the current attempt."""
     lease_seconds: int = 0
-    """OK: how long the worker's lease is; 0 where it has none."""
+    """OK, OLDER: how long the worker's lease is; 0 where it has none."""
     number: int = 0
-    """OK, STALE, PARKED: the current attempt. SEQ_GAP: the expected number. BLOCK: how many are needed."""
+    """OK, STALE, PARKED: the current attempt. SEQ_GAP, OLDER: the expected number. BLOCK: how many more."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -275,6 +275,15 @@ def _appended(answer: list[Any]) -> Appended:
                 lease_seconds=int(lease),
                 number=attempt,
             )
+        case "OLDER":
+            _, expected, attempt, cancelled, lease = answer
+            return Appended(
+                kind,
+                number=expected,
+                attempt=attempt,
+                cancelled=cancelled == b"1",
+                lease_seconds=int(lease),
+            )
         case "SEED" | "VERIFY":
             return Appended(kind, ticket=answer[1].decode())
         case _:

@@ -21,6 +21,7 @@ from tasktracker_server.core.records import Archive, Holder, SeedRequest
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.ports import HistoryStore, ProgressLog
 from tasktracker_server.service.renewing import Renewals
+from tasktracker_server.service.repeating import as_first_time
 
 _ROUNDS = 6
 """How often a call asks PostgreSQL and tries again before it gives up with 503."""
@@ -88,9 +89,7 @@ class Progress:
                 elif answer.kind in ("SEED", "VERIFY", "BLOCK", "ENDED", "PARKED", "STALE", "NOT_WORKER"):
                     asking[n] = answer
                 else:
-                    results[n] = _outcome(answer)
-                    if answer.lease_seconds:
-                        self._renewals.heard(batch[n].task_id, answer.number, answer.lease_seconds)
+                    results[n] = await self._settled(batch[n], answer)
             if not asking:
                 break
             refused = await self._ask(batch, asking)
@@ -100,6 +99,17 @@ class Progress:
             if not pending:
                 break
         return results
+
+    async def _settled(self, one: Append, answer: Appended) -> Appended | Exception:
+        """What the log's answer means to the caller."""
+        if answer.kind == "OLDER":
+            try:
+                answer = await as_first_time(self._histories, one, answer)
+            except TrackerError as error:
+                return error
+        if answer.kind == "OK" and answer.lease_seconds:
+            self._renewals.heard(one.task_id, answer.number, answer.lease_seconds)
+        return _outcome(answer)
 
     async def _ask(self, batch: list[Append], asking: dict[int, Appended]) -> dict[int, Exception]:
         """Ask PostgreSQL on behalf of live logs; answers the errors of those that it refuses."""

@@ -47,9 +47,11 @@ if own then
   if skip > 0 then
     -- Numbers in the list have no holes (a new seed starts it afresh), so a number's place is known.
     local head = redis.call('LINDEX', progress, 0)
-    if not head then return {'SEQ_GAP', last + 1} end
-    local at = own - tonumber(string.match(head, '^%d+'))
-    if at < 0 then return {'SEQ_GAP', last + 1} end
+    local at = head and own - tonumber(string.match(head, '^%d+')) or -1
+    if at < 0 then
+      -- Below the list is what was lost, or what PostgreSQL took over from an older state of it.
+      return {skip == count and 'OLDER' or 'SEQ_GAP', last + 1, current, cancelled, lease}
+    end
     for _, entry in ipairs(redis.call('LRANGE', progress, at, at + skip - 1)) do
       local entry_ms, entry_attempt = string.match(entry, '^%d+|(%d+)|(%d+)|')
       if tonumber(entry_attempt) ~= current then return {'SEQ_GAP', last + 1} end
