@@ -234,7 +234,9 @@ class Model:
 
     def _claimed(self, worker: str, claim: Claim) -> Json | None:
         task = self._held(worker, claim)
-        if task is None and (task := self._first(claim)):
+        if task is not None:
+            task.updated = self._moment(f"{task.name} was told again")
+        elif task := self._first(claim):
             self._take(task, worker, claim)
         return None if task is None else task.whole()
 
