@@ -9,9 +9,10 @@ INTRODUCTION: Final = """\
 Task Tracker keeps long-running tasks: programs register them, workers claim and finish them, and anyone
 may follow one live.
 
-JSON in UTF-8, camelCase. Times are ISO 8601 in UTC with milliseconds. `null` counts as absent, unknown
-fields are ignored. Every error has the shape of `ErrorBody`; its `code` never changes its meaning. Every
-answer carries `X-Request-Id`; one of the caller's own is kept.\
+JSON in UTF-8, camelCase. Times are ISO 8601 in UTC with milliseconds; whole numbers are written as such
+(`60`, not `60.0`), and no text holds U+0000. `null` counts as absent, unknown fields are ignored. Every
+error has the shape of `ErrorBody`; its `code` never changes its meaning. Every answer carries
+`X-Request-Id`; one of the caller's own is kept.\
 """
 
 _EACH: Final = "Each item is the body of the single call with its `taskId`. A bad one spoils only itself."
@@ -138,7 +139,7 @@ FIELDS: Final[dict[str, str]] = {
     "runAt": "Not claimed before this time; at most a year ahead",
     "maxRetries": "How many failures are followed by a new task",
     "maxAttempts": "After so many attempts a lost lease fails the task",
-    "next": "Claim another task for the same worker in the same call",
+    "next": "Claim another task for the same worker, who has to be named, in the same call",
     "reason": "Why; it becomes the error's message",
     "items": "1 to 1,000",
     "tasks": "1 to 1,000",

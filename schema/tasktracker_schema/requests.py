@@ -4,7 +4,7 @@ Unknown fields are ignored and ``null`` counts as absent, so every optional fiel
 bytes for opaque JSON) where it was left out.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Raw, Struct, field
 
@@ -25,23 +25,16 @@ from tasktracker_schema.status import TaskStatus
 
 TaskTypes: TypeAlias = Annotated[list[TaskType], Meta(min_length=1, max_length=limits.TASK_TYPES_MAX)]
 WaitSeconds: TypeAlias = Annotated[int, Meta(ge=0, le=limits.WAIT_SECONDS_MAX)]
-ProgressEntries: TypeAlias = Annotated[
-    OpaqueJson,
-    Meta(
-        extra_json_schema={
-            "oneOf": [
-                {"type": "object"},
-                {
-                    "type": "array",
-                    "items": {"type": "object"},
-                    "minItems": 1,
-                    "maxItems": limits.PROGRESS_ENTRIES_MAX,
-                },
-            ]
-        }
-    ),
+_ENTRIES: Final = [
+    {"type": "object"},
+    {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": limits.PROGRESS_ENTRIES_MAX},
 ]
+ProgressEntries: TypeAlias = Annotated[OpaqueJson, Meta(extra_json_schema={"oneOf": _ENTRIES})]
 """One progress entry, or an array of 1 to 1,000."""
+LastEntries: TypeAlias = Annotated[
+    OpaqueJson, Meta(extra_json_schema={"oneOf": [*_ENTRIES, {"type": "null"}]})
+]
+"""The same, where it may be left out."""
 BulkElements: TypeAlias = Annotated[
     list[Raw],
     Meta(
@@ -71,8 +64,12 @@ class RegisterTask(Request, frozen=True, kw_only=True):
     max_attempts: Annotated[int, Meta(ge=1, le=limits.MAX_ATTEMPTS_MAX)] | None = None
 
     def __post_init__(self) -> None:
-        if self.task_id in RESERVED_TASK_IDS:
-            raise ValueError(f"`{self.task_id}` is a word of the API; choose another - at `$.taskId`")
+        _names_no_word_of_the_api(self.task_id, "$.taskId")
+
+
+def _names_no_word_of_the_api(task_id: str | None, place: str) -> None:
+    if task_id in RESERVED_TASK_IDS:
+        raise ValueError(f"`{task_id}` is a word of the API; choose another - at `{place}`")
 
 
 class StartTask(Request, frozen=True, kw_only=True):
@@ -96,7 +93,7 @@ class CompleteTask(Request, frozen=True, kw_only=True):
     worker_id: WorkerId | None = None
     attempt: Attempt | None = None
     result: OpaqueJson = field(default_factory=Raw)
-    progress: ProgressEntries = field(default_factory=Raw)
+    progress: LastEntries = field(default_factory=Raw)
     next: NextClaim | None = None
 
     def __post_init__(self) -> None:
@@ -110,7 +107,7 @@ class FailTask(Request, frozen=True, kw_only=True):
     attempt: Attempt | None = None
     error: OpaqueJson = field(default_factory=Raw)
     retry: bool | None = None
-    progress: ProgressEntries = field(default_factory=Raw)
+    progress: LastEntries = field(default_factory=Raw)
     next: NextClaim | None = None
 
     def __post_init__(self) -> None:
@@ -202,6 +199,9 @@ class ListTasksQuery(Request, frozen=True, kw_only=True):
     cursor: Annotated[str, Meta(max_length=limits.CURSOR_LENGTH)] | None = None
     fields: Literal["full"] | None = None
 
+    def __post_init__(self) -> None:
+        _names_no_word_of_the_api(self.original_task_id, "$.originalTaskId")
+
 
 class ProgressQuery(Request, frozen=True, kw_only=True):
     """``GET /:taskId/progress?…``: a page of entries; with ``waitSeconds`` it waits for the first."""
@@ -219,6 +219,8 @@ class EventsQuery(Request, frozen=True, kw_only=True):
     progress: bool | None = None
 
     def __post_init__(self) -> None:
+        for place, task_id in enumerate(self.task_id or ()):
+            _names_no_word_of_the_api(task_id, f"$.taskId[{place}]")
         if self.progress and not (self.task_id or self.task_type):
             raise ValueError("`progress` is told of tasks named by `taskId` or `taskType` - at `$.progress`")
 

@@ -11,7 +11,7 @@ from .machine import Machine
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 EVERY_TIME = settings(
-    max_examples=80,
+    max_examples=60,
     stateful_step_count=50,
     derandomize=True,
     deadline=None,

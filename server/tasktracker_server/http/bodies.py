@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from tasktracker_schema import limits
+from tasktracker_schema.names import Timestamp
 from tasktracker_schema.requests import Request
 from tasktracker_server.core.errors import InvalidJson, InvalidRequest, TrackerError
 from tasktracker_server.core.opaque import escape_problem
@@ -60,6 +61,7 @@ class QueryReader(Generic[R]):
         shapes = {field.encode_name: _shape(field.type) for field in _fields_of(kind)}
         self._lists = {name for name, (is_list, _) in shapes.items() if is_list}
         self._choices = {name: choices for name, (_, choices) in shapes.items() if choices}
+        self._times = {field.encode_name for field in _fields_of(kind) if _is_time(field.type)}
 
     def __call__(self, text: str) -> R:
         """The query's fields; only a list may be given twice, of any other the last one counts."""
@@ -72,6 +74,8 @@ class QueryReader(Generic[R]):
             else:
                 given[name] = value
         try:
+            for name in self._times & given.keys():
+                _check_time(name, given[name])
             return msgspec.convert(given, self._kind, strict=False)
         except msgspec.ValidationError as error:
             raise InvalidRequest(self._words(str(error), given)) from error
@@ -108,6 +112,22 @@ def _shape(kind: msgspec.inspect.Type) -> tuple[bool, tuple[str, ...]]:
     if isinstance(kind, msgspec.inspect.LiteralType):
         return False, tuple(map(str, kind.values))
     return False, ()
+
+
+def _is_time(kind: msgspec.inspect.Type) -> bool:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return any(map(_is_time, kind.types))
+    if isinstance(kind, msgspec.inspect.Metadata):
+        return _is_time(kind.type)
+    return isinstance(kind, msgspec.inspect.DateTimeType)
+
+
+def _check_time(name: str, value: str) -> None:
+    """A query is read leniently, for its values are all text; but a number is no time."""
+    try:
+        msgspec.convert(value, Timestamp)
+    except msgspec.ValidationError as error:
+        raise msgspec.ValidationError(f"{error} - at `$.{name}`") from error
 
 
 def query_pairs(text: str) -> list[tuple[str, str]]:

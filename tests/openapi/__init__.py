@@ -1,0 +1,1 @@
+"""What is served is what the OpenAPI document says, and nothing else."""
