@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from contextlib import suppress
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 HANGS: Final = 30.0
 """Seconds after which a call without an answer fails the test."""
 AT_ONCE: Final = 64
+_PAUSE: Final = 0.02
 TASKS: Final = "/api/v1/tasks"
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -101,19 +102,10 @@ async def started(caller: Caller, task_ids: list[str], worker: str = "w") -> Non
     assert {answer.status for answer in answers} == {200}
 
 
-async def eventually(caller: Caller, path: str, seconds: float, *statuses: int) -> Answer:
-    """Get a page again and again until it has one of these statuses."""
-    deadline = time.monotonic() + seconds
-    while (answer := await caller.call("GET", path)).status not in statuses:
-        assert time.monotonic() < deadline, f"{path} still answers {answer}"
-        await asyncio.sleep(0.05)
-    return answer
-
-
-async def cancelled(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancel these and wait until they are over."""
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
+async def until(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait for what the other coroutines bring about."""
+    for _ in range(int(seconds / _PAUSE)):
+        if condition():
+            return
+        await asyncio.sleep(_PAUSE)
+    raise AssertionError(f"still not so after {seconds} s")
