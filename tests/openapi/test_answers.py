@@ -92,7 +92,8 @@ def _is_sound(case: Case[Any], part: str) -> bool:
 
 def _shows_on_the_wire(case: Case[Any]) -> bool:
     """Whether a query's values are sent as what they are: not a ``false``, a lone text for a list, or no item."""
-    lists = {each["name"] for each in case.operation.definition.raw["parameters"] if "array" in repr(each)}
+    parameters = case.operation.definition.raw.get("parameters", ())
+    lists = {each["name"] for each in parameters if "array" in repr(each)}
     for name, given in (case.query or {}).items():
         values = given if isinstance(given, list) else [given]
         if (name in lists) != isinstance(given, list) or not values:
