@@ -14,8 +14,8 @@ from faults.trackers import Tracker
 from services import Service
 
 STATEMENT_SECONDS = 1.0
-BOUND = 4.0
-"""Seconds within which any call is answered: a wait for a connection, a statement's time, and some."""
+BOUND = 7.0
+"""Seconds within which any call is answered: behind another one, each waits for a connection and for an answer."""
 AWAY_SECONDS = 3.0
 SECONDS = 90
 REFUSED = {"postgres_unavailable", "outcome_unknown", "overloaded"}
