@@ -15,7 +15,7 @@ from services import Service
 
 STATEMENT_SECONDS = 1.0
 BOUND = 7.0
-"""Seconds within which any call is answered: behind another one, each waits for a connection and for an answer."""
+"""Seconds within which any call is answered: behind another batch, each first connecting, then silent."""
 AWAY_SECONDS = 3.0
 SECONDS = 90
 REFUSED = {"postgres_unavailable", "outcome_unknown", "overloaded"}
