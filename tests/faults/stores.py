@@ -29,10 +29,11 @@ class OwnStore:
     """One embedded server that nobody starts again but the test."""
 
     kind: type[Store]
+    durable: bool
 
     def __init__(self, folder: Path) -> None:
         data_dir = open_data_dir(folder)
-        self._store = self.kind(data_dir, Account.of(data_dir), durable=False)
+        self._store = self.kind(data_dir, Account.of(data_dir), durable=self.durable)
         self._held = [locks.hold(lock, shared=True) for lock in (self._store.users, self._store.life)]
         self.start()
         self.url = self._store.url
@@ -88,6 +89,7 @@ class OwnRedis(OwnStore):
     """A Valkey that keeps nothing on disk but what ``remember`` put there."""
 
     kind = Valkey
+    durable = False
 
     def remember(self) -> None:
         """Keep the data as they are now, to come back after the next start."""
@@ -104,9 +106,10 @@ class OwnRedis(OwnStore):
 
 
 class OwnPostgres(OwnStore):
-    """A PostgreSQL whose kill loses nothing that it committed: the system's cache outlives it."""
+    """A PostgreSQL that keeps what it committed."""
 
     kind = Postgres
+    durable = True
 
 
 def grow_old(client: "redis.Redis", prefix: str) -> None:

@@ -9,8 +9,8 @@ import msgspec
 import psycopg
 from psycopg import errors
 
-from tasktracker_server.core.errors import OutcomeUnknown, Overloaded, TrackerError
-from tasktracker_server.store.database import ConnectionLost, Database
+from tasktracker_server.core.errors import Overloaded, TrackerError
+from tasktracker_server.store.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,10 @@ async def decide(database: Database, name: str, items: Sequence[I]) -> dict[str,
         pending = [item for item in pending if item.id not in decided]
         if not pending:
             return outcome
-        found = await database.fetch("exist", {"ids": [item.id for item in pending]})
+        try:
+            found = await database.fetch("exist", {"ids": [item.id for item in pending]})
+        except TrackerError as error:
+            return outcome | {item.id: error for item in pending}
         busy = {row[0] for row in found}
         outcome.update({item.id: None for item in pending if item.id not in busy})
         pending = [item for item in pending if item.id in busy]
@@ -72,8 +75,8 @@ async def _run(database: Database, name: str, items: Sequence[I]) -> dict[str, R
     params = {"items": encoded.decode(), "ids": [item.id for item in items]}
     try:
         return {row[0]: row for row in await database.fetch(name, params)}
-    except ConnectionLost:
-        return {item.id: OutcomeUnknown() for item in items}
+    except TrackerError as error:
+        return {item.id: error for item in items}
     except _DATA_ERRORS as error:
         if len(items) == 1:
             log.exception("%s cannot be stored", items[0].id, extra={"action": "unstorable"})

@@ -1,5 +1,6 @@
 """The named statements: one file each in ``sql/``."""
 
+import re
 from functools import cache
 from importlib import resources
 from typing import LiteralString
@@ -15,6 +16,12 @@ def query(name: str) -> LiteralString:
     """
     text = _text(f"{name}.sql").replace("{page}", _text("parts", "page.sql"))
     return text.replace("{task}", TASK_COLUMNS).replace("{row}", ROW_COLUMNS)
+
+
+@cache
+def only_reads(name: str) -> bool:
+    """Whether the statement changes nothing."""
+    return re.search(r"\b(insert|update|delete)\b", query(name)) is None
 
 
 def _text(*path: str) -> LiteralString:

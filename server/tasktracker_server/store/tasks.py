@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from psycopg import errors
 
-from tasktracker_server.core.errors import OutcomeUnknown, TrackerError
+from tasktracker_server.core.errors import OutcomeUnknown, TrackerError, Unavailable
 from tasktracker_server.core.records import (
     Beat,
     BeatOutcome,
@@ -54,7 +54,10 @@ class TaskStore:
         missing = [task for task in tasks if task.id not in made]
         if not missing:
             return [made[task.id] for task in tasks]
-        found = await self._database.fetch("existing", {"items": items_json(missing)})
+        try:
+            found = await self._database.fetch("existing", {"items": items_json(missing)})
+        except TrackerError as error:
+            return [made.get(task.id, error) for task in tasks]
         there = {row[0]: Existing(*row) for row in found}
         return [made.get(task.id) or _taken(task, there.get(task.id), repeated) for task in tasks]
 
@@ -65,7 +68,7 @@ class TaskStore:
         except ConnectionLost:
             try:
                 return await self._database.fetch("register", params), True
-            except ConnectionLost:
+            except Unavailable:
                 raise OutcomeUnknown from None
 
     async def claim(self, task_types: Sequence[str], claimers: Sequence[Claimer]) -> list[Claimed]:
