@@ -29,3 +29,11 @@ def test_a_time_is_judged_in_its_own_zone() -> None:
 def test_a_time_more_than_a_year_ahead_is_refused_by_its_field() -> None:
     with pytest.raises(InvalidRequest, match=r"\$\.runAt"):
         run_at_or_refuse(datetime.now(UTC) + timedelta(days=366, minutes=1))
+
+
+@pytest.mark.parametrize("asked", ["0286-09-19T19:56:19-21:29", "0001-01-01T00:00:00+23:59"])
+def test_any_zone_and_any_time_gone_by_can_be_stored(asked: str) -> None:
+    kept = run_at_or_refuse(datetime.fromisoformat(asked))
+
+    assert kept is not None
+    assert kept.tzinfo is UTC

@@ -110,3 +110,10 @@ def test_a_naive_time_in_a_query_is_refused(listing: str, raw: Callable[[], Conn
 
     assert_error(answer, 400, "invalid_request")
     assert "createdAfter" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("run_at", ["0286-09-19T19:56:19-21:29", "0001-01-01T00:00:00+23:59"])
+def test_a_time_long_gone_in_any_zone_means_now(driver: Driver, task_type: str, run_at: str) -> None:
+    task_id = driver.new(task_type, runAt=run_at)
+
+    assert driver.taken(task_type, worker=unique()).task_id == task_id
