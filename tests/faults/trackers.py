@@ -31,12 +31,14 @@ class Tracker:
 
     async def follow(self) -> None:
         """Until the final event."""
-        while self.final is None:
+        while True:
             url = self.urls[self.connections % len(self.urls)]
             self.connections += 1
             with suppress(OSError, EOFError):
                 await self._read(urlsplit(url).hostname or "", urlsplit(url).port or 80)
-            await asyncio.sleep(0 if self.final else _PAUSE)
+            if self.final is not None:
+                return
+            await asyncio.sleep(_PAUSE)
 
     async def _read(self, host: str, port: int) -> None:
         reader, writer = await asyncio.open_connection(host, port, limit=1 << 24)

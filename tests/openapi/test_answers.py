@@ -91,7 +91,7 @@ def _is_sound(case: Case[Any], part: str) -> bool:
 
 
 def _shows_on_the_wire(case: Case[Any]) -> bool:
-    """Whether a query's values are sent as what they are, unlike ``false``, a lone text for a list, or no item."""
+    """Whether a query is sent as it is; not so a ``false``, a text where a list belongs, or an empty list."""
     parameters = case.operation.definition.raw.get("parameters", ())
     lists = {each["name"] for each in parameters if "array" in repr(each)}
     for name, given in (case.query or {}).items():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from .driver import TASKS, Driver, Held
+from .driver import TASKS, Driver, Held, unique
 from .rawhttp import Connection
 from .shapes import assert_error, instant
 
