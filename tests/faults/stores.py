@@ -116,7 +116,7 @@ def grow_old(client: "redis.Redis", prefix: str) -> None:
     """Pass over the time for which the janitor leaves a live log alone."""
     index = f"{prefix}:live-index"
     for task_id in client.zrange(index, 0, -1):
-        client.zincrby(index, -JANITOR_SECONDS, task_id)
+        client.execute_command("ZINCRBY", index, -JANITOR_SECONDS, task_id)
 
 
 def keys_left(client: "redis.Redis", prefix: str) -> set[bytes]:

@@ -36,7 +36,7 @@ class Tracker:
             self.connections += 1
             with suppress(OSError, EOFError):
                 await self._read(urlsplit(url).hostname or "", urlsplit(url).port or 80)
-            await asyncio.sleep(0 if self.final else _PAUSE)
+            await asyncio.sleep(_PAUSE)
 
     async def _read(self, host: str, port: int) -> None:
         reader, writer = await asyncio.open_connection(host, port, limit=1 << 24)
