@@ -62,16 +62,29 @@ _RETENTION_SWEEPS = 20
 """What is too old is looked for once in so many looks for what is due."""
 
 
+class CannotListen(Exception):
+    """The address is taken, or none of this machine's."""
+
+    def __init__(self, host: str, port: int, reason: OSError) -> None:
+        super().__init__(f"Can't listen on {host}:{port}: {reason.strerror or reason}.")
+
+
 async def serve(
     settings: Settings, *, on_ready: Callable[[str], None], stop: asyncio.Event, reuse_port: bool = False
 ) -> None:
     """Serve until ``stop`` is set, then drain and return.
 
     ``settings`` names both stores. ``on_ready`` is called with the base URL once requests are answered.
+
+    Raises:
+        CannotListen: nothing was served.
     """
     async with _service(settings) as service:
         server = HttpServer(service, _http_options(settings))
-        host, port = server.listen(settings.host, settings.port, reuse_port=reuse_port)[0]
+        try:
+            host, port = server.listen(settings.host, settings.port, reuse_port=reuse_port)[0]
+        except OSError as error:
+            raise CannotListen(settings.host, settings.port, error) from error
         on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         await stop.wait()
         log.info("draining", extra={"action": "draining", "in_flight": server.in_flight})

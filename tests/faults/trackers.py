@@ -31,13 +31,11 @@ class Tracker:
 
     async def follow(self) -> None:
         """Until the final event."""
-        while True:
+        while self.final is None:
             url = self.urls[self.connections % len(self.urls)]
             self.connections += 1
             with suppress(OSError, EOFError):
                 await self._read(urlsplit(url).hostname or "", urlsplit(url).port or 80)
-            if self.final is not None:
-                return
             await asyncio.sleep(_PAUSE)
 
     async def _read(self, host: str, port: int) -> None:

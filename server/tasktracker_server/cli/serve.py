@@ -80,6 +80,7 @@ def _serve(settings: Settings, teller: Callable[[Settings], OnReady]) -> None:
 
 
 def _run_here(settings: Settings, on_ready: OnReady, *, is_child: bool = False) -> None:
+    from tasktracker_server.app import CannotListen
     from tasktracker_server.app import serve as serve_app
 
     async def work(stop: asyncio.Event) -> None:
@@ -92,7 +93,10 @@ def _run_here(settings: Settings, on_ready: OnReady, *, is_child: bool = False) 
         else:
             await _migrated(settings, stop, serving)
 
-    running.run(work, grace_seconds=settings.shutdown_seconds + KILL_MARGIN_SECONDS / 2)
+    try:
+        running.run(work, grace_seconds=settings.shutdown_seconds + KILL_MARGIN_SECONDS / 2)
+    except CannotListen as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _run_children(settings: Settings, on_ready: OnReady) -> None:

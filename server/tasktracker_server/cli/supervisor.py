@@ -38,7 +38,10 @@ class ChildFailed(Exception):
 
 def reserve_port(host: str, port: int) -> list[socket.socket]:
     """Sockets bound to the port (a free one for 0) on each address of the host, none of them listening."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise click.ClickException(f"Can't listen on {host}:{port}: {error.strerror}.") from error
     bound: list[socket.socket] = []
     for family, _, _, _, address in dict.fromkeys(found):
         where = (address[0], port, *address[2:])
