@@ -19,7 +19,7 @@ EVERY_TIME = settings(
     suppress_health_check=QUIET,
 )
 LONG = settings(
-    max_examples=2_000,
+    max_examples=600,
     stateful_step_count=120,
     database=None,
     deadline=None,
