@@ -25,7 +25,7 @@ from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.following import HistoryReader
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.janitor import Janitor
-from tasktracker_server.service.leases import Leases
+from tasktracker_server.service.leases import Leases, pause_seconds
 from tasktracker_server.service.paging import Paging
 from tasktracker_server.service.places import Places
 from tasktracker_server.service.progress import Progress
@@ -144,7 +144,9 @@ def _work(stores: _Stores, settings: Settings) -> _Work:
     renewals = Renewals(stores.tasks, stores.live, ending)
     room = WaitingRoom(stores.tasks, stores.live, limit=settings.waiting_claims_limit)
     tasks = Tasks(stores.tasks, stores.live, ending, announcer, room)
-    leases = Leases(stores.tasks, stores.live, ending, announcer, room)
+    leases = Leases(
+        stores.tasks, stores.live, ending, announcer, room, pause=pause_seconds(settings.sweep_seconds)
+    )
     returns = Returns(stores.tasks, leases)
     claims = Claims(stores.tasks, stores.live, tasks, announcer, room, returns)
 

@@ -35,11 +35,13 @@ _ESCAPE: Final = re.compile(
     re.DOTALL,
 )
 """One escape, or a pair of surrogates; the group holds what cannot be stored."""
+_SPACED: Final = 4
+"""So many times its limit an entry may have while white space is still in it."""
 _SHAPE: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG_RUN: Final = b"0" * _LONG
 _BIG_EXPONENT: Final = re.compile(rb"(?:^|[:,\[\s])-?[0-9][0-9.]*[eE][+-]?[0-9]{3}")
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_NUMBER: Final = re.compile(rb"-?[0-9]+(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+_NUMBER: Final = re.compile(rb"(-?[0-9]+(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?)")
 _NOT_BRACKETS: Final = bytes(code for code in range(256) if code not in b"[]{}")
 _STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
@@ -150,6 +152,8 @@ def _element(raw: Raw, field: str, limit: int) -> Entry:
 
 
 def _entry(value: bytes, field: str, limit: int) -> Entry:
+    if len(value) > _SPACED * limit:
+        raise _too_large(len(value), field, limit)
     check(value, field)
     own = None
     # A key can be spelled with escapes too.
@@ -161,11 +165,15 @@ def _entry(value: bytes, field: str, limit: int) -> Entry:
     if value[1] in b" \t\r\n" or b"\n" in value or b"\r" in value:
         value = msgspec.json.format(value, indent=-1)
     if len(value) > limit:
-        raise TooLarge(
-            f"`{field}` has {len(value):,} bytes; one entry may have {limit:,}."
-            " Put large data elsewhere and report where."
-        )
+        raise _too_large(len(value), field, limit)
     return Entry(own, value)
+
+
+def _too_large(size: int, field: str, limit: int) -> TooLarge:
+    return TooLarge(
+        f"`{field}` has {size:,} bytes; one entry may have {limit:,}."
+        " Put large data elsewhere and report where."
+    )
 
 
 def _own_seq_id(raw: Raw, field: str) -> int | None:
@@ -198,9 +206,8 @@ def _check_escapes(raw: bytes, field: str) -> None:
 
 
 def _check_numbers(raw: bytes, field: str) -> None:
-    for match in _NUMBER.finditer(_STRING.sub(b'""', raw)):
-        literal: bytes = match[0]
-        if len(literal) < _LONG and match[2] is None:
+    for literal, fraction, power in set(_NUMBER.findall(_STRING.sub(b'""', raw))):
+        if len(literal) < _LONG and not power:
             continue
         if len(literal) > limits.NUMBER_LENGTH:
             raise InvalidRequest(
@@ -209,8 +216,8 @@ def _check_numbers(raw: bytes, field: str) -> None:
             )
         if math.isinf(float(literal)):
             raise InvalidRequest(f"`{field}` holds the number {_short(literal)}, beyond 1.8e308.")
-        exponent = int(match[2] or 0)
-        if exponent > _SCALE_MAX or len(match[1] or b"") - exponent > _SCALE_MAX:
+        exponent = int(power or 0)
+        if exponent > _SCALE_MAX or len(fraction) - exponent > _SCALE_MAX:
             raise InvalidRequest(
                 f"`{field}` holds the number {_short(literal)}, too fine to store:"
                 f" it may have {_SCALE_MAX:,} digits after the point."

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +21,7 @@ from tasktracker_server.http.calls import Call
 log = logging.getLogger(__name__)
 
 _encode: Final = msgspec.json.Encoder().encode
+_TURN_SECONDS: Final = 0.02
 _read_items: Final = BodyReader(BulkItems)
 _read_tasks: Final = BodyReader(BulkTasks)
 
@@ -30,6 +31,12 @@ class _Named(Request, frozen=True, kw_only=True):
 
 
 _read_name: Final = BodyReader(_Named)
+
+
+class _Wish(NamedTuple):
+    task_id: str | None
+    body: Any
+    """As the act reads it, or why it cannot be read."""
 
 
 class _Outcome(NamedTuple):
@@ -62,8 +69,9 @@ def many(act: Act) -> Callable[[Call], Awaitable[Reply]]:
 
     async def endpoint(call: Call) -> Reply:
         items, field = _elements(act, call.body)
+        wishes = [wish async for wish in _read_in_turns(act, call, items)]
         outcomes = await asyncio.gather(
-            *(_outcome(act, call, item, f"$.{field}[{at}]") for at, item in enumerate(items))
+            *(_outcome(act, call, wish, f"$.{field}[{at}]") for at, wish in enumerate(wishes))
         )
         failed = sum(outcome.failed for outcome in outcomes)
         body = b'{"results":[%b],"failedCount":%d}' % (b",".join(each.body for each in outcomes), failed)
@@ -80,20 +88,39 @@ def _elements(act: Act, body: bytes) -> tuple[list[Raw], str]:
     return _read_items(body).items, "items"
 
 
-async def _outcome(act: Act, call: Call, item: Raw, place: str) -> _Outcome:
+async def _read_in_turns(act: Act, call: Call, items: Sequence[Raw]) -> AsyncIterator[_Wish]:
+    """Read items; now and then others have their turn, for sixteen mebibytes take a while."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _TURN_SECONDS
+    for item in items:
+        yield _read(act, call, bytes(item))
+        if loop.time() > until:
+            await asyncio.sleep(0)
+            until = loop.time() + _TURN_SECONDS
+
+
+def _read(act: Act, call: Call, raw: bytes) -> _Wish:
     task_id: str | None = None
     try:
-        raw = bytes(item)
         if len(raw) > call.options.body_limit and act.route.body_limit < act.bulk_route.body_limit:
             raise TooLarge(f"`$` has {len(raw):,} bytes; one item may have {call.options.body_limit:,}.")
         task_id = _task_id(act, raw)
-        answer = await act.run(call.service.bulk, call, task_id or "", act.read(raw))
+        return _Wish(task_id, act.read(raw))
     except TrackerError as error:
-        error.message = error.message.replace("`$", f"`{place}", 1)
-        return _Outcome(_with(refused(error, call.request_id).body, b"taskId", task_id), True)
+        return _Wish(task_id, error)
+
+
+async def _outcome(act: Act, call: Call, wish: _Wish, place: str) -> _Outcome:
+    try:
+        if isinstance(wish.body, TrackerError):
+            raise wish.body
+        answer = await act.run(call.service.bulk, call, wish.task_id or "", wish.body)
+    except TrackerError as error:
+        error.message = error.message.replace("`$", f"`{place}", 1).replace("The body ", f"`{place}` ", 1)
+        return _Outcome(_with(refused(error, call.request_id).body, b"taskId", wish.task_id), True)
     except Exception:
         log.exception("an item of %s failed", act.bulk_route.name, extra={"request_id": call.request_id})
-        return _Outcome(_with(broken(call.request_id).body, b"taskId", task_id), True)
+        return _Outcome(_with(broken(call.request_id).body, b"taskId", wish.task_id), True)
     return _Outcome(_with(_encode(answer), b"statusCode", act.route.status), False, next_of(answer))
 
 

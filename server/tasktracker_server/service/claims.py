@@ -60,6 +60,9 @@ class Claims:
         self._claiming: Coalescer[_Wanted, list[Task]] = Coalescer(
             partial(self._claim, with_history=True), key=_identity, on_dropped=self._take_back, lane=single
         )
+        self._claiming_bare: Coalescer[_Wanted, list[Task]] = Coalescer(
+            partial(self._claim, with_history=False), key=_identity, on_dropped=self._take_back, lane=single
+        )
         self._claiming_many: Coalescer[_Wanted, list[Task]] = Coalescer(
             partial(self._claim, with_history=False), on_dropped=self._take_back, lane=bulk
         )
@@ -71,8 +74,15 @@ class Claims:
             OutcomeUnknown: the database was lost over it; repeat it with the same ``claimId``.
             Overloaded: there is none now, and too many wait already.
         """
+        return await self._claim_one(wanted, self._claiming)
+
+    async def claim_bare(self, wanted: ClaimTask) -> Task | None:
+        """The same without the task's history."""
+        return await self._claim_one(wanted, self._claiming_bare)
+
+    async def _claim_one(self, wanted: ClaimTask, claiming: Coalescer[_Wanted, list[Task]]) -> Task | None:
         want = _Wanted(_types(wanted.task_types), wanted.worker_id, wanted.lease_seconds, wanted.claim_id)
-        look = partial(self._claiming.submit, want)
+        look = partial(claiming.submit, want)
         name = None if want.claim_id is None else _identity(want)
         found = await self._room.wait(want.task_types, 1, wanted.wait_seconds or 0, name, look)
         return found[0] if found else None

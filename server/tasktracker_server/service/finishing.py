@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -38,6 +38,8 @@ from tasktracker_server.service.progress import Progress
 log = logging.getLogger(__name__)
 
 _SWEEP_BATCH = 500
+_NO_ATTEMPT = -1
+"""Names no attempt: whatever is asked with it is looked at and not done."""
 
 
 class Finishing:
@@ -58,8 +60,9 @@ class Finishing:
         self._live = live
         self._ending = ending
         self._progress = progress
-        self._claims = claims
         self._announcer = announcer
+        # The histories of a thousand tasks are no answer to a call.
+        self._claim = claims.claim if lane is SINGLE else claims.claim_bare
         self._ends: Coalescer[End, EndOutcome | None] = Coalescer(
             ending.end, key=lambda end: end.id, size=lambda end: end.size, lane=lane
         )
@@ -104,31 +107,39 @@ class Finishing:
         if not last:
             return await self._decide(end, verb)
         # Where no number was ever given PostgreSQL can give them: entries and end are one step then.
-        if not await self._append(end, last, final=last[0].own_seq_id in (None, 1)):
+        appended = await self._append(end, last, final=last[0].own_seq_id in (None, 1))
+        if appended == "not yet":
             carrying = msgspec.structs.replace(end, own=[entry.data.decode() for entry in last])
             outcome = await self._decide(carrying, verb)
             if not outcome.unfit:
                 return outcome
-            await self._append(end, last, final=False)
+            appended = await self._append(end, last, final=False)
+        if appended == "refused":
+            # Whatever changed since: without its entries it must not end, unless this is a repeat.
+            return await self._decide(end, verb, only_repeats=True)
         try:
             return await self._decide(end, verb)
         except Unavailable:
             # The entries are in, the end perhaps not: a repeat would append them again.
             raise OutcomeUnknown from None
 
-    async def _append(self, end: End, last: Sequence[Entry], *, final: bool) -> bool:
-        """Append what comes with an end; False where the end itself has to carry it."""
+    async def _append(
+        self, end: End, last: Sequence[Entry], *, final: bool
+    ) -> Literal["done", "not yet", "refused"]:
+        """Append what comes with an end; ``not yet``: the end itself has to carry it."""
         try:
-            return await self._progress.append_last(end.id, last, end.worker_id, end.attempt, final=final)
+            done = await self._progress.append_last(end.id, last, end.worker_id, end.attempt, final=final)
         except (StaleAttempt, WrongStatus, NotTaskWorker, TaskNotFound):
-            return True  # the end is refused too, or answered as its repeat
+            return "refused"
         except RedisUnavailable:
             if not final:
                 raise
-            return False
+            return "not yet"
+        return "done" if done else "not yet"
 
-    async def _decide(self, end: End, verb: str) -> EndOutcome:
-        outcome = await self._ends.submit(end)
+    async def _decide(self, end: End, verb: str, *, only_repeats: bool = False) -> EndOutcome:
+        asked = msgspec.structs.replace(end, attempt=_NO_ATTEMPT) if only_repeats else end
+        outcome = await self._ends.submit(asked)
         if outcome is None:
             raise TaskNotFound(end.id)
         if outcome.ended or outcome.unfit:
@@ -144,7 +155,7 @@ class Finishing:
         if wanted is None or worker_id is None:
             return UNSET
         try:
-            return await self._claims.claim(
+            return await self._claim(
                 ClaimTask(
                     task_types=wanted.task_types,
                     worker_id=worker_id,

@@ -25,7 +25,15 @@ _BATCH = 1_000
 GRACE_SECONDS = 0.5
 """A lease is judged so much late: a renewal that was on its way counts."""
 PAUSE_SECONDS = 3.0
-"""When nobody looked at leases for so long, nobody could renew them either: they begin anew."""
+"""When nobody looked at leases for so long, nobody could renew them either: they begin anew.
+
+That is, unless looks are further apart by a setting: see :func:`pause_seconds`.
+"""
+
+
+def pause_seconds(sweep_seconds: float) -> float:
+    """How long nobody must have looked for it to be a pause, where somebody looks every so often."""
+    return max(PAUSE_SECONDS, 3 * sweep_seconds)
 
 
 class Leases:
@@ -40,11 +48,13 @@ class Leases:
         room: WaitingRoom,
         *,
         lane: Lane = SINGLE,
+        pause: float = PAUSE_SECONDS,
     ) -> None:
         self._store = store
         self._live = live
         self._ending = ending
         self._announcer = announcer
+        self._pause = pause
         self._room = room
         self._beating: Coalescer[Beat, BeatOutcome | None] = Coalescer(
             self._beat, key=lambda beat: beat.id, lane=lane
@@ -118,7 +128,7 @@ class Leases:
         """Take back the tasks whose leases are over."""
         more = True
         while more:
-            lapses, more = await self._store.sweep_leases(_BATCH, grace=GRACE_SECONDS, pause=PAUSE_SECONDS)
+            lapses, more = await self._store.sweep_leases(_BATCH, grace=GRACE_SECONDS, pause=self._pause)
             self._room.became_claimable(
                 (lapse.now.id, lapse.task_type)
                 for lapse in lapses

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from tasktracker_server.core.errors import TrackerError
 from tasktracker_server.core.records import Due
-from tasktracker_server.service.leases import GRACE_SECONDS, PAUSE_SECONDS
+from tasktracker_server.service.leases import GRACE_SECONDS, pause_seconds
 from tasktracker_server.service.ports import TaskStore
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -29,6 +29,7 @@ class Sweeper:
     ) -> None:
         """``when_due`` is what to do for each field of :class:`Due`; ``also`` is done now and again."""
         self._store = store
+        self._pause = pause_seconds(sweep_seconds)
         self._when_due = dict(zip(Due._fields, when_due, strict=True))
         self._chores = ((self.sweep, sweep_seconds), *also)
         self._running: list[asyncio.Task[None]] = []
@@ -46,7 +47,7 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Look what is due, and do it; one failing keeps none of the others."""
-        due = await self._store.due(grace=GRACE_SECONDS, pause=PAUSE_SECONDS)
+        due = await self._store.due(grace=GRACE_SECONDS, pause=self._pause)
         for name, is_due in due._asdict().items():
             if is_due:
                 await _attempt(self._when_due[name])

@@ -78,6 +78,8 @@ async def _run(database: Database, name: str, items: Sequence[I]) -> dict[str, R
     except TrackerError as error:
         return {item.id: error for item in items}
     except _DATA_ERRORS as error:
+        if len(items) == 1 and isinstance(error, errors.UniqueViolation):
+            return {}  # somebody was faster by this moment: it is decided anew on what they made
         if len(items) == 1:
             log.exception("%s cannot be stored", items[0].id, extra={"action": "unstorable"})
             return {items[0].id: _unstorable(error)}

@@ -1,12 +1,14 @@
 """Tasks in PostgreSQL: every verb takes a list and is one statement."""
 
+import asyncio
+import random
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, TypeVar
 
 from psycopg import errors
 
-from tasktracker_server.core.errors import OutcomeUnknown, TrackerError, Unavailable
+from tasktracker_server.core.errors import OutcomeUnknown, Overloaded, TrackerError, Unavailable
 from tasktracker_server.core.records import (
     Beat,
     BeatOutcome,
@@ -35,6 +37,8 @@ from tasktracker_server.store.database import ConnectionLost, Database
 
 T = TypeVar("T")
 I = TypeVar("I", bound=Item)  # noqa: E741 - the conventional name for an item type
+
+_CLAIM_TRIES = 6
 
 
 class TaskStore:
@@ -79,16 +83,21 @@ class TaskStore:
             params["task_type"] = task_types[0]
         else:
             name, params["task_types"] = "claim_many_types", list(task_types)
-        identified = all(claimer.claim_id for claimer in claimers)
-        try:
-            rows = await self._database.fetch(name, params, repeat=identified)
-        except errors.UniqueViolation:
-            # The same claimId was granted by another process this moment; now it is found.
-            rows = await self._database.fetch(name, params, repeat=identified)
-        except ConnectionLost:
-            raise OutcomeUnknown from None
+        rows = await self._claim(name, params, repeat=all(claimer.claim_id for claimer in claimers))
         rows.sort(key=itemgetter(2))
         return [Claimed(row[1], row[0], TaskRecord(*row[3:])) for row in rows]
+
+    async def _claim(self, name: str, params: Mapping[str, Any], *, repeat: bool) -> list[Row]:
+        for attempt in range(_CLAIM_TRIES):
+            try:
+                return await self._database.fetch(name, params, repeat=repeat)
+            except errors.UniqueViolation:
+                # The same claimId was granted by another process this moment; now it is found. Two batches
+                # with the same ids may meet again, at another id.
+                await asyncio.sleep(random.uniform(0.2, 1.0) * 0.01 * 2**attempt)  # noqa: S311 - jitter
+            except ConnectionLost:
+                raise OutcomeUnknown from None
+        raise Overloaded
 
     async def claimable(self, wanted: Mapping[str, int]) -> list[tuple[str, str]]:
         """Ids and types of the first tasks to claim of these types, up to as many as are wanted of each."""

@@ -8,7 +8,7 @@ local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
 local HEAD = 10 -- arguments before the entries
 local attempt, worker = ARGV[1], ARGV[2]
 local L = redis.call('HMGET', live, 's', 'a', 'w', 'lim', 'inc', 'v', 'n', 'b', 'lb', 'c', 'k',
-  'ls', 'ty')
+  'ls', 'ty', 'full')
 local state, current, ticket = L[1], tonumber(L[2]), L[11]
 local cancelled, lease = L[10] or '0', L[12] or '0'
 local nonce = INCARNATION .. ':' .. ARGV[6]
@@ -67,7 +67,11 @@ for i = HEAD + 1 + skip, #ARGV do bytes = bytes + #ARGV[i] end
 if tonumber(L[7]) + new > tonumber(ARGV[3]) or tonumber(L[8]) + bytes > tonumber(ARGV[4]) then
   return {'FULL'}
 end
-if last + new > tonumber(L[4]) then return {'BLOCK', new} end
+-- Once one has to wait for the next block all behind it wait too, or they would overtake it.
+if L[14] or last + new > tonumber(L[4]) then
+  redis.call('HSET', live, 'full', 1)
+  return {'BLOCK', new}
+end
 
 local entries = {}
 for i = 1, new do

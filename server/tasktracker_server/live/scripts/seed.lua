@@ -4,7 +4,7 @@
 --       cancelled, ord, verify after ms, drain bytes, lease seconds, task type
 local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
 local ticket, upto = ARGV[1], tonumber(ARGV[6])
-local L = redis.call('HMGET', live, 'k', 's', 'a', 'parked', 'c')
+local L = redis.call('HMGET', live, 'k', 's', 'a', 'parked', 'c', 'la', 'ls')
 if L[1] ~= ticket or string.sub(ticket, 1, #INCARNATION) ~= INCARNATION then return {'AGAIN'} end
 -- The task changed hands since PostgreSQL was asked.
 local fenced = tonumber(L[3] or '0')
@@ -36,7 +36,7 @@ redis.call('DEL', progress)
 redis.call('SET', seq, ARGV[4])
 redis.call('HSET', live, 's', 'l', 'a', ARGV[2], 'w', ARGV[3], 'lim', ARGV[5], 'inc', INCARNATION,
   'v', ms + tonumber(ARGV[10]), 'n', ARGV[6], 'b', ARGV[7], 'lb', 0, 'c', L[5] == '1' and 1 or ARGV[8], 'hu', ARGV[6],
-  'g', ticket, 'ord', ARGV[9], 'ls', ARGV[12], 'ty', ARGV[13])
-redis.call('HDEL', live, 'k', 'parked')
+  'g', ticket, 'ord', ARGV[9], 'ls', L[6] == ARGV[2] and L[7] or ARGV[12], 'ty', ARGV[13])
+redis.call('HDEL', live, 'k', 'parked', 'full', 'la')
 redis.call('PERSIST', live)
 return {'OK'}

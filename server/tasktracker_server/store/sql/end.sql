@@ -44,6 +44,10 @@ ended as (
         live_debt = t.seq_limit > 0 and not (
             a.peeked and (a.entries is null or a.carries) and a.proof is not distinct from t.seed_ticket),
         new_task_id = case when a.outcome = 'failed' and not a.cancelled and t.failures < t.max_retries
+                            and not exists (
+                                select from tracker_tasks c
+                                where c.original_task_id = coalesce(t.original_task_id, t.id) and c.id <> t.id
+                                  and c.status in ('pending', 'in_progress'))
                            then a.retry_id end
     from allowed a where t.id = a.id and a.fits
     returning t.*, least(3600, 5 * power(2, least(t.failures, 12)) * a.retry_jitter) * interval '1 second' as backoff
@@ -57,7 +61,11 @@ retried as (
                                retry_count, priority, run_at, ready, max_retries, max_attempts, failures,
                                timeout_at)
     select e.new_task_id, e.task_type, 'pending', e.metadata, e.params, e.timeout_seconds,
-           coalesce(e.original_task_id, e.id), e.retry_count + 1, e.priority,
+           coalesce(e.original_task_id, e.id),
+           1 + greatest(e.retry_count, (
+               select max(c.retry_count) from tracker_tasks c
+               where c.original_task_id = coalesce(e.original_task_id, e.id))),
+           e.priority,
            now() + e.backoff, false, e.max_retries, e.max_attempts, e.failures + 1,
            now() + e.backoff + e.timeout_seconds * interval '1 second'
     from ended e where e.new_task_id is not null

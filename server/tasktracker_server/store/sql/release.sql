@@ -7,7 +7,7 @@ with wanted as materialized (
 ),
 locked as materialized (
     select id, status, attempt, worker_id, released_by, task_type,
-           updated_at > started_at as touched, cancel_requested_at is not null as cancelled,
+           updated_at > greatest(started_at, cancel_requested_at) as touched, cancel_requested_at is not null as cancelled,
            case when status = 'failed' and started_at is not null then 'failed' else 'pending' end as released_to
     from tracker_tasks where id = any (%(ids)s) order by id for update skip locked
 ),
