@@ -115,8 +115,8 @@ class OwnPostgres(OwnStore):
 def grow_old(client: "redis.Redis", prefix: str) -> None:
     """Pass over the time for which the janitor leaves a live log alone."""
     index = f"{prefix}:live-index"
-    for task_id in client.zrange(index, 0, -1):
-        client.execute_command("ZINCRBY", index, -JANITOR_SECONDS, task_id)
+    for task_id, checked in client.zscan_iter(index):
+        client.zadd(index, {task_id: checked - JANITOR_SECONDS})
 
 
 def keys_left(client: "redis.Redis", prefix: str) -> set[bytes]:

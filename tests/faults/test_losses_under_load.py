@@ -85,7 +85,7 @@ def test_flushed_again_and_again(database_url: str) -> None:
         assert_redis_is_clean(redis)
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [2, pytest.param(1, marks=pytest.mark.slow)])
 def test_back_from_older_data(database_url: str, times: int) -> None:
     with own(OwnRedis) as redis, two_instances(database_url, redis) as urls:
 

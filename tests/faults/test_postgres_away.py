@@ -143,7 +143,7 @@ def service(postgres: OwnPostgres, redis_url: str, redis_prefix: str) -> Iterato
         yield started
 
 
-@pytest.mark.parametrize("how", ["killed", "stopped", "frozen"])
+@pytest.mark.parametrize("how", ["killed", "frozen", pytest.param("stopped", marks=pytest.mark.slow)])
 def test_calls_are_refused_in_time_and_nothing_is_lost(
     postgres: OwnPostgres, service: Service, how: str
 ) -> None:
@@ -151,7 +151,7 @@ def test_calls_are_refused_in_time_and_nothing_is_lost(
     assert "Traceback" not in service.logs()
 
 
-@pytest.mark.parametrize("verb", ["complete", "heartbeat", "release"])
+@pytest.mark.parametrize("verb", ["complete", "heartbeat"])
 def test_a_row_locked_by_hand_holds_up_its_own_task_only(
     database_url: str, redis_url: str, redis_prefix: str, verb: str
 ) -> None:

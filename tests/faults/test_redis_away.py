@@ -29,12 +29,11 @@ def away(redis: OwnRedis, how: str) -> Iterator[None]:
     redis.start()
 
 
-async def go_on_without(caller: Caller, number: int) -> list[Answer]:
+async def go_on_without(caller: Caller, task_id: str) -> list[Answer]:
     """The whole life of a task without progress."""
-    task_id, kind = f"without-{number}", f"without-{number}"
     return [
-        await caller.post("", {"taskId": task_id, "taskType": kind}),
-        await caller.post("/claim", {"taskTypes": [kind], "workerId": "w"}),
+        await caller.post("", {"taskId": task_id, "taskType": task_id}),
+        await caller.post("/claim", {"taskTypes": [task_id], "workerId": "w"}),
         await caller.get(f"/{task_id}"),
         await caller.post(f"/{task_id}/heartbeat", {"workerId": "w", "attempt": 1}),
         await caller.post(f"/{task_id}/release", {"workerId": "w", "attempt": 1}),
@@ -85,7 +84,7 @@ async def without_redis(caller: Caller, probe: Worker) -> None:
     deadline, number = loop.time() + AWAY_SECONDS, 0
     answers: list[Answer] = []
     while loop.time() < deadline:
-        answers += await go_on_without(caller, number)
+        answers += await go_on_without(caller, f"{probe.task_id}-{number}")
         number += 1
     assert {answer.status for answer in answers} == {200, 201}
     assert max(answer.seconds for answer in answers) < BOUND
