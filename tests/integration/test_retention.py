@@ -276,3 +276,16 @@ def test_a_stream_whose_task_is_deleted_ends_without_a_final_event_and_is_404_th
     assert 0 < len(frames) < 750
     assert all(frame.envelope["event"] == "progress" for frame in frames)
     assert house.driver.get(held.task_id, "/track").status_code == 404
+
+
+def test_a_root_registered_again_after_its_deletion_is_retried_beside_its_old_chain(house: House) -> None:
+    driver, root = house.driver, f"nightly-{uuid4().hex[:8]}"
+    driver.held("nightly", "w", taskId=root).fail(retry=False)
+    again = driver.retry(root).json()["newTaskId"]
+    driver.started(again, "w").complete()
+    house.sql.execute("delete from tracker_tasks where id = %s", (root,))
+
+    answer = driver.held("nightly", "w", taskId=root, maxRetries=2).fail()
+
+    assert answer.status_code == 200, answer.text
+    assert driver.task(answer.json()["newTaskId"])["retryCount"] == 2

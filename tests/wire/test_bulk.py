@@ -134,6 +134,16 @@ def test_several_entries_for_one_task_keep_their_order(held: Held) -> None:
     assert [entry["n"] for entry in held.task()["progressHistory"]] == list(range(100))
 
 
+def test_entries_keep_their_order_where_the_block_of_numbers_ends(held: Held) -> None:
+    held.progress([{}] * 250)
+    items = [item(held, "progress", progress=[{"first": True}] * 10), item(held, "progress")]
+
+    outcomes = held.driver.outcomes("progress", items)
+
+    assert [outcome["seqId"] for outcome in outcomes] == [260, 261]
+    assert ["first" in entry for entry in held.task()["progressHistory"][250:]] == [True] * 10 + [False]
+
+
 @pytest.mark.parametrize("verb", ["complete", "fail", "release"])
 def test_the_same_task_twice_is_done_once_and_answered_twice(held: Held, verb: str) -> None:
     outcomes = held.driver.outcomes(verb, [item(held, verb)] * 3)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from .driver import Driver, Held, unique
 from .shapes import TASK_FIELDS, assert_error, assert_json, frame_numbers, numbers
+from .waiting import at_once
 
 both_ends = pytest.mark.parametrize("verb", ["complete", "fail"])
 
@@ -125,6 +127,25 @@ def test_a_retry_follows_all_the_same(driver: Driver, task_type: str, worker: st
     assert answer["newTaskId"] is not None
     assert numbers(held.task()["progressHistory"]) == [1]
     assert driver.task(answer["newTaskId"])["progressHistory"] == []
+
+
+def test_a_task_never_ends_without_the_entry_that_came_with_its_end(held: Held) -> None:
+    """Somebody who names no attempt ends it in the moment it is started anew."""
+    for _ in range(8):
+        other = held.driver.held("raced", "w")
+        other.append(1)
+        other.release()
+
+        started, ended = at_once(
+            [
+                partial(held.driver.start, other.task_id, workerId="w"),
+                partial(held.driver.complete, other.task_id, workerId="w", progress={"last": True}),
+            ]
+        )
+
+        assert started.status_code == 200
+        history = other.task()["progressHistory"]
+        assert len(history) == (2 if ended.status_code == 200 else 1), ended.text
 
 
 # The next claim
