@@ -169,29 +169,6 @@ def test_a_lease_that_got_shorter_is_looked_at_in_time(url: str) -> None:
     assert 4 < seconds <= 5
 
 
-def test_extending_leases_again_and_again_touches_no_index(url: str) -> None:
-    running(url, 100, 30)
-
-    async def beats(store: TaskStore) -> None:
-        for _ in range(10):
-            await store.heartbeat([Beat(f"t-{n}", "w", 1) for n in range(1, 101)])
-
-    in_store(url, beats)  # the rows find pages with room for their next versions
-    before = updates(url)
-    in_store(url, beats)
-
-    made, hot = (now - then for now, then in zip(updates(url), before, strict=True))
-    assert made == 1_000
-    assert hot > 900
-
-
-def updates(url: str) -> tuple[int, int]:
-    ((made, hot),) = run_sql(
-        url, "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'tracker_tasks'"
-    )
-    return made, hot
-
-
 def test_the_sweep_finds_what_is_over_by_index(url: str) -> None:
     running(url, 20_000, 600)
 
