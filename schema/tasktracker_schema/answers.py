@@ -25,7 +25,7 @@ class ProgressEntry(Answer, frozen=True):
     data: JsonObject
 
 
-class Task(Answer, frozen=True):
+class Task(Answer, frozen=True, kw_only=True):
     """A task in full.
 
     ``progress_history`` holds the newest 10,000 entries as ``{seqId, ...data}``; it is ``None`` where
@@ -39,7 +39,7 @@ class Task(Answer, frozen=True):
     params: JsonObject | None
     result: Any
     error: Any
-    progress_history: list[JsonObject] | None | UnsetType
+    progress_history: list[JsonObject] | None | UnsetType = UNSET
     timeout_seconds: int
     worker_id: str | None
     original_task_id: str | None

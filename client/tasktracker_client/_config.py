@@ -1,0 +1,78 @@
+"""Where the service is and how patient the client is, from arguments or the environment."""
+
+import os
+import random
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+DEFAULT_URL: Final = "http://127.0.0.1:3002"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How often a call is repeated, and how long it waits in between.
+
+    The pause before repeat *n* is ``first_seconds`` × 2^(n-1), at most ``longest_seconds``, of which a random
+    part between a half and the whole is waited, or as long as the service's ``Retry-After`` asks for.
+    """
+
+    attempts: int = 6
+    """Sends of one call in all; 1 never repeats."""
+    first_seconds: float = 0.2
+    longest_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be 1 or more, not {self.attempts}")
+
+    def pause(self, failures: int, asked: float | None = None) -> float:
+        """Seconds to wait after so many failures in a row; ``asked`` is what ``Retry-After`` said."""
+        longest = min(self.longest_seconds, self.first_seconds * 2.0 ** min(failures - 1, 30))
+        jittered = longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads callers, guards nothing
+        return max(jittered, min(asked or 0.0, _LONGEST_ASKED))
+
+
+_LONGEST_ASKED: Final = 60.0
+"""A service or proxy that asks for more is called again after this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything a client was told once."""
+
+    base_url: str
+    api_key: str | None = field(repr=False)
+    timeout: float
+    """Seconds a call may take, beside the time it asked to wait."""
+    retries: Retries
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every call carries."""
+        headers = {"Accept": "application/json", "User-Agent": _USER_AGENT}
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        return headers
+
+
+_USER_AGENT: Final = "tasktracker-client"
+
+
+def config_of(
+    base_url: str | None, api_key: str | None, timeout: float, retries: Retries | int | None
+) -> Config:
+    """What was given, else what ``TASK_TRACKER_URL`` and ``TASK_TRACKER_API_KEY`` say, else the defaults.
+
+    Raises ``ValueError`` where the URL is not one of HTTP.
+    """
+    url = base_url or os.environ.get("TASK_TRACKER_URL") or DEFAULT_URL
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError(f"the base URL must look like {DEFAULT_URL}, not {url!r}")
+    return Config(
+        base_url=url.rstrip("/"),
+        api_key=api_key or os.environ.get("TASK_TRACKER_API_KEY") or None,
+        timeout=timeout,
+        retries=Retries(attempts=retries) if isinstance(retries, int) else retries or Retries(),
+    )

@@ -1,0 +1,67 @@
+"""Takes the steps of a flow: the only place where calls meet the network."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from tasktracker_client._calls import Answer, Call, Flow, Sleep, T
+from tasktracker_client._config import Config
+
+
+def request_of(call: Call[Any], config: Config, http: httpx.Client | httpx.AsyncClient) -> httpx.Request:
+    """The request of one call."""
+    return http.build_request(
+        call.method,
+        config.base_url + call.path,
+        content=call.body,
+        headers=config.headers,
+        timeout=timeout_of(config.timeout, call.wait_seconds),
+    )
+
+
+def timeout_of(seconds: float, wait_seconds: float = 0.0) -> httpx.Timeout:
+    """Patience with a peer; for its answer as much longer as it was asked to wait."""
+    return httpx.Timeout(seconds, read=seconds + wait_seconds)
+
+
+def drive(
+    flow: Flow[T], config: Config, http: httpx.Client, sleep: Callable[[float], object] = time.sleep
+) -> T:
+    """Perform a flow with a synchronous client."""
+    answer: Answer = None
+    try:
+        while True:
+            step = flow.send(answer)
+            if isinstance(step, Sleep):
+                sleep(step.seconds)
+                answer = None
+                continue
+            try:
+                answer = http.send(request_of(step, config, http))
+            except httpx.TransportError as error:
+                answer = error
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
+async def adrive(flow: Flow[T], config: Config, http: httpx.AsyncClient) -> T:
+    """Perform a flow with an asynchronous client."""
+    answer: Answer = None
+    while True:
+        try:
+            step = flow.send(answer)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        if isinstance(step, Sleep):
+            await asyncio.sleep(step.seconds)
+            answer = None
+            continue
+        try:
+            answer = await http.send(request_of(step, config, http))
+        except httpx.TransportError as error:
+            answer = error
