@@ -124,6 +124,10 @@ class Close:
     task_type: str
     leave: Literal["nothing", "tombstone", "key"]
     """``tombstone`` where a helper closes; ``key`` where the row owes, until that is settled."""
+    own_entries: bytes = b""
+    """Lines of entries that were numbered by the end itself: no log has told them yet."""
+    settled_upto: int | None = None
+    """PostgreSQL holds all there is, and a loss is noted: the last number that may have been given."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -133,6 +133,8 @@ class EndOutcome(NamedTuple):
     by_holder: bool
     """Where it had ended before: it did in its worker's hands, not after it was given back."""
     task_type: str
+    own_ms: int | None
+    """When the entries that came with the end were accepted, where it was this call that numbered them."""
 
 
 class Release(Struct):
@@ -392,6 +394,15 @@ class Archive(Struct):
     """With ``settles``: what is not stored of the numbers given may be missing."""
     if_owed: bool = True
     """``lost`` counts only while the task still owes its live log."""
+
+
+class Archived(NamedTuple):
+    """A stored history that grew, or was found to be whole."""
+
+    id: str
+    history_upto: int
+    paid: bool
+    """It was this call that settled what the task owed its live log."""
 
 
 class TypeFigures(NamedTuple):

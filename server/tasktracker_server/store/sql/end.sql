@@ -73,5 +73,6 @@ retried as (
 select l.id, l.status, l.attempt, l.worker_id, l.ord,
        coalesce(e.updated_at, l.updated_at), coalesce(e.new_task_id, l.new_task_id),
        coalesce(e.history_upto, l.history_upto), l.seq_limit, l.seed_ticket, e.id is not null, e.live_debt,
-       coalesce(not a.fits, false), case when l.cancelled then e.error end, l.by_holder, l.task_type
+       coalesce(not a.fits, false), case when l.cancelled then e.error end, l.by_holder, l.task_type,
+       case when e.id is not null and a.given is not null then (extract(epoch from now()) * 1000)::bigint end
 from locked l left join allowed a on a.id = l.id left join ended e on e.id = l.id
