@@ -110,6 +110,7 @@ async def migrate_when_reachable(database_url: str, stop: asyncio.Event) -> None
 class _Stores:
     """What does I/O, opened."""
 
+    database: Database
     tasks: TaskStore
     histories: HistoryStore
     lists: ListStore
@@ -140,6 +141,8 @@ class _Work:
 
 def _work(stores: _Stores, settings: Settings) -> _Work:
     announcer = Announcer(stores.live)
+    # Repeated, a change finds itself made already and is not told again: whoever listens has missed it.
+    stores.database.on_doubt = announcer.missed
     ending = Ending(stores.tasks, stores.histories, stores.live, announcer)
     renewals = Renewals(stores.tasks, stores.live, ending)
     room = WaitingRoom(stores.tasks, stores.live, limit=settings.waiting_claims_limit)
@@ -248,6 +251,7 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
     stack.push_async_callback(client.aclose)
     await database.open()
     return _Stores(
+        database,
         TaskStore(database),
         HistoryStore(database),
         ListStore(database),
