@@ -11,6 +11,7 @@ import psycopg
 
 from tasktracker_schema import __version__
 from tasktracker_server.core.coalescing import BULK, SINGLE, Lane
+from tasktracker_server.core.log import HistoryLimits
 from tasktracker_server.http.options import HttpOptions
 from tasktracker_server.http.server import HttpServer
 from tasktracker_server.live.bus import EventBus
@@ -244,9 +245,8 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
     )
     client = LiveClient(settings.redis_url)
     keys = Keys(settings.redis_prefix)
-    live = ProgressLog(
-        client, keys, max_entries=settings.history_entries_limit, max_bytes=settings.history_bytes_limit
-    )
+    history_limits = HistoryLimits(settings.history_entries_limit, settings.history_bytes_limit)
+    live = ProgressLog(client, keys, history_limits)
     stack.push_async_callback(database.aclose)
     stack.push_async_callback(client.aclose)
     await database.open()

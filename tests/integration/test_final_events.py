@@ -11,7 +11,7 @@ import redis
 from redis.client import PubSub
 
 from services import Databases
-from tasktracker_server.core.log import Append, Appended, Seed
+from tasktracker_server.core.log import Append, Appended, HistoryLimits, Seed
 from tasktracker_server.core.records import End, EndOutcome, Registration, SeedRequest, Start, TaskState
 from tasktracker_server.live.client import LiveClient
 from tasktracker_server.live.keys import Keys
@@ -148,7 +148,7 @@ async def tell(story: Story, database_url: str, redis_url: str, keys: Keys) -> N
     database, client = Database(database_url), LiveClient(redis_url)
     await database.open()
     store, histories = TaskStore(database), HistoryStore(database)
-    live = ProgressLog(client, keys, max_entries=10, max_bytes=1000)
+    live = ProgressLog(client, keys, HistoryLimits(10, 1000))
     ending = Ending(store, histories, live, Announcer(live))
     try:
         await store.register([Registration(0, TASK, "a", 600)])

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tasktracker_server.core.log import Append, Appended, Fence, Note, Seed
+from tasktracker_server.core.log import Append, Appended, Fence, HistoryLimits, Note, Seed
 from tasktracker_server.live.client import LiveClient
 from tasktracker_server.live.keys import Keys
 from tasktracker_server.live.log import ProgressLog
@@ -50,7 +50,7 @@ async def while_the_holder_is_asked_for(log: ProgressLog) -> None:
 def test_a_cancel_is_told_with_the_next_entry(story: Story, redis_url: str, redis_prefix: str) -> None:
     async def tell() -> Appended:
         client = LiveClient(redis_url)
-        log = ProgressLog(client, Keys(f"{redis_prefix}:{story.__name__}"), max_entries=10, max_bytes=1000)
+        log = ProgressLog(client, Keys(f"{redis_prefix}:{story.__name__}"), HistoryLimits(10, 1000))
         try:
             asked = await append(log, 1)
             await log.seed([said(asked.ticket, 1)])

@@ -16,6 +16,7 @@ from tasktracker_server.core.log import (
     Closed,
     Fence,
     Glance,
+    HistoryLimits,
     Note,
     Peeked,
     Read,
@@ -40,10 +41,10 @@ class ProgressLog:
     never opens again; a seed made before the last change of hands is refused.
     """
 
-    def __init__(self, client: LiveClient, keys: Keys, *, max_entries: int, max_bytes: int) -> None:
+    def __init__(self, client: LiveClient, keys: Keys, history_limits: HistoryLimits) -> None:
         self._client = client
         self._keys = keys
-        self._caps = (max_entries, max_bytes)
+        self.history_limits = history_limits
 
     async def append(self, batch: Sequence[Append]) -> list[Appended | TrackerError]:
         """Number, store and publish entries.
@@ -67,7 +68,7 @@ class ProgressLog:
         head = (
             attempt,
             one.worker_id or "",
-            *self._caps,
+            *self.history_limits,
             self._keys.events(task_id),
             secrets.token_hex(8),
             own,

@@ -106,8 +106,10 @@ class Finishing:
     async def _end(self, end: End, verb: str, last: Sequence[Entry]) -> EndOutcome:
         if not last:
             return await self._decide(end, verb)
-        # Where no number was ever given PostgreSQL can give them: entries and end are one step then.
-        appended = await self._append(end, last, final=last[0].own_seq_id in (None, 1))
+        # Where no number was ever given PostgreSQL can give them: entries and end are one step then. What is
+        # too much for any history is refused by the live log.
+        begins = last[0].own_seq_id in (None, 1) and self._live.history_limits.allow(last)
+        appended = await self._append(end, last, final=begins)
         if appended == "not yet":
             carrying = msgspec.structs.replace(end, own=[entry.data.decode() for entry in last])
             outcome = await self._decide(carrying, verb)

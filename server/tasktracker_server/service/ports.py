@@ -12,6 +12,7 @@ from tasktracker_server.core.log import (
     Closed,
     Fence,
     Glance,
+    HistoryLimits,
     Note,
     Peeked,
     Read,
@@ -110,6 +111,8 @@ class RetentionStore(Protocol):
 
 class ProgressLog(Protocol):
     """The live part of progress."""
+
+    history_limits: HistoryLimits
 
     async def append(self, batch: Sequence[Append]) -> list[Appended | TrackerError]: ...
     async def seed(self, seeds: Sequence[Seed]) -> list[Seeded]: ...
