@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from tasktracker_server.core import frames
-from tasktracker_server.core.changes import Change
+from tasktracker_server.core.changes import Change, Step
 from tasktracker_server.core.errors import RedisUnavailable, TrackerError
 from tasktracker_server.core.replay import Cursor, Page, page_of
 from tasktracker_server.service.ending import Ending
@@ -91,6 +91,8 @@ class Follower:
         self._place = topic.head
         self._read_at: float | None = 0.0
         """When what is stored must be read next; ``None`` while the ring suffices."""
+        self._shown: Step | None = None
+        """The state that the stream began with: only later changes are news. ``None``: none is told."""
 
     @property
     def after(self) -> int:
@@ -127,7 +129,7 @@ class Follower:
     def _opening(self, page: Page) -> bytes:
         opening = frames.opening(self._cursor.after) + frames.HEARTBEAT
         if not self._cursor.lifecycle or page.terminal:
-            return opening
+            return opening  # nothing that may still be told of the time before is news
         history = page.history
         current = Change(
             self.topic.task_id,
@@ -139,6 +141,7 @@ class Follower:
             history.updated_at,
             history.cancel_requested,
         )
+        self._shown = current.step
         return opening + self._cursor.dress(frames.lifecycle(frames.lifecycle_envelope(current)))
 
     async def _read(self) -> list[bytes]:
@@ -203,8 +206,8 @@ class Follower:
     def _is_wanted(self, heard: Heard) -> bool:
         """Whether this reader is sent this; moves its cursor."""
         cursor = self._cursor
-        if heard.kind == "lifecycle":
-            return cursor.lifecycle
+        if heard.step is not None:
+            return self._shown is not None and heard.step > self._shown
         if heard.kind == "final":
             cursor.ended = True
             return True
