@@ -1,11 +1,7 @@
 """One stream of one task: takes from the topic's ring, and reads what is stored where it fell behind."""
 
-import asyncio
-import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from tasktracker_server.core import frames
 from tasktracker_server.core.changes import Change, Step
@@ -13,6 +9,7 @@ from tasktracker_server.core.errors import RedisUnavailable, TrackerError
 from tasktracker_server.core.replay import Cursor, Page, page_of
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.ports import HistoryStore, ProgressLog
+from tasktracker_server.service.streams import Pace
 from tasktracker_server.service.topics import Heard, Topic
 
 _PAGE_ENTRIES = 1_000
@@ -54,28 +51,6 @@ class HistoryReader:
         """Close the log of an ended task, if its ender has had time enough to do so."""
         if page.live_known and page.history.long_ended:
             await self._ending.help([task_id])
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """When a stream shows a sign of life, and when it is over."""
-
-    heartbeat_seconds: float
-    deadline: float | None
-    """On the monotonic clock."""
-
-    @classmethod
-    def from_now(cls, heartbeat_seconds: float, lifetime_seconds: float | None) -> Self:
-        """The pace of a stream that begins now; lifetimes differ, so that not all readers return at once."""
-        if lifetime_seconds is None:
-            return cls(heartbeat_seconds, None)
-        jitter = random.uniform(0.8, 1.2)  # noqa: S311
-        return cls(heartbeat_seconds, time.monotonic() + lifetime_seconds * jitter)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the stream has lived its time."""
-        return self.deadline is not None and time.monotonic() >= self.deadline
 
 
 class Follower:
@@ -120,7 +95,7 @@ class Follower:
                     yield chunk
             elif chunk := self._take():
                 yield chunk
-            elif not self._must_read() and not await self._wait():
+            elif not self._must_read() and not await self._pace.wait(self._woken, self._read_at):
                 yield frames.HEARTBEAT
 
     def _must_read(self) -> bool:
@@ -214,42 +189,6 @@ class Follower:
         is_news = heard.seq_id > cursor.after
         cursor.after = max(cursor.after, heard.seq_id)
         return is_news
-
-    async def _wait(self) -> bool:
-        """Until there is something to do; False after a heartbeat's time of silence."""
-        now = time.monotonic()
-        until = now + self._pace.heartbeat_seconds
-        due = min(when for when in (until, self._read_at, self._pace.deadline) if when is not None)
-        try:
-            async with asyncio.timeout(max(0.0, due - now)):
-                await self._woken.wait()
-        except TimeoutError:
-            return due < until
-        return True
-
-
-class Stream:
-    """The chunks of one open stream; ``aclose`` frees it, whether or not it was ever read."""
-
-    def __init__(self, follower: Follower, page: Page, leave: Callable[[Follower], Awaitable[None]]) -> None:
-        self._follower = follower
-        self._leave = leave
-        self._chunks = follower.chunks(page)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await anext(self._chunks)
-        except BaseException:
-            await self._leave(self._follower)
-            raise
-
-    async def aclose(self) -> None:
-        """End the stream."""
-        await self._chunks.aclose()
-        await self._leave(self._follower)
 
 
 def _joined(several: Iterable[bytes]) -> Iterator[bytes]:
