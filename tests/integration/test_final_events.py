@@ -11,8 +11,10 @@ import redis
 from redis.client import PubSub
 
 from services import Databases
+from tasktracker_server.core.ends import End, EndOutcome, TaskState
+from tasktracker_server.core.histories import SeedRequest
 from tasktracker_server.core.log import Append, Appended, HistoryLimits, Seed
-from tasktracker_server.core.records import End, EndOutcome, Registration, SeedRequest, Start, TaskState
+from tasktracker_server.core.records import Registration, Start
 from tasktracker_server.live.client import LiveClient
 from tasktracker_server.live.keys import Keys
 from tasktracker_server.live.log import ProgressLog

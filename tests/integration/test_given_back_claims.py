@@ -8,14 +8,9 @@ import psycopg
 import pytest
 
 from services import Databases
-from tasktracker_server.core.records import (
-    Cancel,
-    CancelOutcome,
-    Claimer,
-    Release,
-    ReleaseOutcome,
-    TaskRecord,
-)
+from tasktracker_server.core.ends import Cancel, CancelOutcome
+from tasktracker_server.core.leases import Release, ReleaseOutcome
+from tasktracker_server.core.records import Claimer, TaskRecord
 from tasktracker_server.store.database import Database
 from tasktracker_server.store.tasks import TaskStore
 

@@ -15,10 +15,11 @@ from typing import Final, Literal
 
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core import frames
+from tasktracker_server.core.ends import End, EndOutcome, TaskState
 from tasktracker_server.core.entries import first_number
 from tasktracker_server.core.errors import RedisUnavailable, TrackerError
+from tasktracker_server.core.histories import Archive
 from tasktracker_server.core.log import Close, Closed, Peeked
-from tasktracker_server.core.records import Archive, End, EndOutcome, TaskState
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.ports import HistoryStore, ProgressLog, TaskStore
 

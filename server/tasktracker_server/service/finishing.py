@@ -14,6 +14,7 @@ from tasktracker_schema.status import is_terminal
 from tasktracker_server.core import verdicts
 from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
+from tasktracker_server.core.ends import Cancel, CancelOutcome, End, EndOutcome
 from tasktracker_server.core.errors import (
     NotTaskWorker,
     OutcomeUnknown,
@@ -26,7 +27,6 @@ from tasktracker_server.core.errors import (
 )
 from tasktracker_server.core.log import Note
 from tasktracker_server.core.opaque import Entry
-from tasktracker_server.core.records import Cancel, CancelOutcome, End, EndOutcome
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.claims import Claims
 from tasktracker_server.service.ending import Ending

@@ -4,7 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from tasktracker_server.core.channels import Channel
+from tasktracker_server.core.ends import (
+    Cancel,
+    CancelOutcome,
+    End,
+    EndOutcome,
+    Retry,
+    RetryOutcome,
+    TaskState,
+)
 from tasktracker_server.core.errors import TrackerError
+from tasktracker_server.core.histories import Archive, Archived, Holder, SeedRequest, StoredHistory
+from tasktracker_server.core.leases import Beat, BeatOutcome, Due, Lapse, Release, ReleaseOutcome
+from tasktracker_server.core.lists import Kept, Listed, Listing, Place, TypeFigures
 from tasktracker_server.core.log import (
     Append,
     Appended,
@@ -20,37 +32,14 @@ from tasktracker_server.core.log import (
     Seeded,
 )
 from tasktracker_server.core.records import (
-    Archive,
-    Archived,
-    Beat,
-    BeatOutcome,
-    Cancel,
-    CancelOutcome,
     Claimed,
     Claimer,
-    Due,
-    End,
-    EndOutcome,
     Existing,
-    Holder,
-    Kept,
-    Lapse,
-    Listed,
-    Listing,
-    Place,
     Registered,
     Registration,
-    Release,
-    ReleaseOutcome,
-    Retry,
-    RetryOutcome,
-    SeedRequest,
     Start,
     StartOutcome,
-    StoredHistory,
     TaskRecord,
-    TaskState,
-    TypeFigures,
 )
 
 

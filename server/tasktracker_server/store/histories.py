@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tasktracker_server.core.records import Archive, Archived, Holder, SeedRequest, StoredHistory, TaskState
+from tasktracker_server.core.ends import TaskState
+from tasktracker_server.core.histories import Archive, Archived, Holder, SeedRequest, StoredHistory
 from tasktracker_server.store.batches import items_json
 from tasktracker_server.store.database import Database
 
