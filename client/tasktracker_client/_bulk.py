@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from tasktracker_client._api import Entries, Json, JsonObjectLike, Next, is_numbered, named, new_id
+from tasktracker_client._api import Entries, Json, JsonObjectLike, Next, is_numbered, moment_of, named, new_id
 from tasktracker_client._calls import Call, Flow, Repeat, json_of, reader
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import ApiError, ProtocolError, Refusal, api_error
@@ -121,12 +121,12 @@ def register(
 def _new(task: NewTask) -> dict[str, Any]:
     return _given(
         taskType=task.task_type,
-        taskId=task.task_id or new_id(),
+        taskId=new_id() if task.task_id is None else task.task_id,
         params=task.params,
         metadata=task.metadata,
         timeoutSeconds=task.timeout_seconds,
         priority=task.priority,
-        runAt=task.run_at,
+        runAt=moment_of(task.run_at),
         maxRetries=task.max_retries,
         maxAttempts=task.max_attempts,
     )
