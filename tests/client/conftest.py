@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, Literal
@@ -81,3 +82,11 @@ def held(client: TaskTracker, task_type: str) -> Task:
     task = client.claim(task_type, worker_id="w")
     assert task is not None
     return task
+
+
+@pytest.fixture
+def unused_url() -> str:
+    """Where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return f"http://127.0.0.1:{port}"
