@@ -51,13 +51,18 @@ def wait(task_id: str, timeout: float | None, retries: Retries, now: Callable[[]
 
 
 def _wait_for_one(task_id: str, patience: Patience) -> Flow[None]:
-    """Hold a call open until the task has ended; a cursor past every entry hears of nothing else."""
+    """Hold a call open until the task has ended; a cursor past every entry hears of nothing else.
+
+    The first look does not wait: who has heard of the task once can be patient with the service.
+    """
+    longest = 0
     while True:
-        seconds = math.ceil(max(0.0, min(_POLL_SECONDS, patience.left)))
+        seconds = math.ceil(max(0.0, min(longest, patience.left)))
         look = api.progress_page(task_id, after_seq_id=SEQ_ID_MAX, limit=1, wait_seconds=seconds)
         page = yield from _read(replace(look, at_most=_GRACE_SECONDS + patience.left - seconds), patience)
         if page.final:
             return
+        longest = _POLL_SECONDS
         if patience.left <= 0:
             raise WaitTimeout(f"task {task_id} is {page.status} still; it goes on")
 

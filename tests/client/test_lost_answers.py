@@ -293,15 +293,14 @@ def test_a_gateways_word_is_no_promise_that_nothing_was_done(
 
 
 _OVERLOADED = b'{"statusCode":503,"code":"overloaded","message":"busy"}'
+_LIMITED = b'{"statusCode":429,"code":"rate_limited","message":"slower"}'
 
 
 @pytest.mark.parametrize(
     "answer",
     [
         Answered("503 Service Unavailable", _OVERLOADED, "Retry-After: 1\r\n"),
-        Answered(
-            "429 Too Many Requests", b'{"code":"rate_limited","message":"slower"}', "Retry-After: 1\r\n"
-        ),
+        Answered("429 Too Many Requests", _LIMITED, "Retry-After: 1\r\n"),
     ],
 )
 def test_the_services_pause_is_kept_and_everything_repeated_after_it(
