@@ -21,6 +21,8 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "retry": ("changing:retry", "Register failed or timed-out tasks anew."),
     "cancel": ("changing:cancel", "Say that tasks are no longer wanted."),
     "stats": ("figures:stats", "Show how many tasks there are of each type."),
+    "run": ("run:run", "Run a shell command as a task."),
+    "worker": ("work:worker", "Run a pool of workers that you wrote."),
     "completion": ("completion:completion", "Print the script that completes commands in your shell."),
 }
 """Where each command is, and its line in the help."""

@@ -50,6 +50,11 @@ def _given(name: str) -> str | None:
     return value
 
 
+def settings() -> tuple[str | None, str | None]:
+    """URL and key as given by option; the rest is the client's to find."""
+    return _given(_URL), _given(_API_KEY)
+
+
 def address() -> str:
     """Where the service is, by the options or the environment."""
     from tasktracker_client._config import config_of
