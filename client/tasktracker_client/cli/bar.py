@@ -1,6 +1,7 @@
 """A task on a terminal: a line that lives, and above it what stays."""
 
-from types import TracebackType
+import signal
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from rich.console import Console
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 _WORDS: Final = {"in_progress": "in progress"}
 _COLORS: Final = {"completed": "green", "failed": "red", "timeout": "red"}
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End as the signal would, but by way of the block that gives the cursor back."""
+    raise SystemExit(128 + number)
 
 
 class Bar:
@@ -38,6 +44,7 @@ class Bar:
         self._bar = self._progress.add_task(task_id, total=None, status="", percent="", message="")
 
     def __enter__(self) -> Self:
+        self._on_term = signal.signal(signal.SIGTERM, _leave)
         self._progress.start()
         return self
 
@@ -45,6 +52,7 @@ class Bar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+        signal.signal(signal.SIGTERM, self._on_term)
 
     def event(self, event: "TrackEvent") -> None:
         """Show what is new."""
@@ -59,9 +67,9 @@ class Bar:
 
     def _entry(self, event: Entry) -> None:
         reading = reading_of(event.data)
-        for line in reading.lines:
-            self._say(line, "red" if reading.is_stderr else "")
         if reading.lines:
+            # At once: each print draws the bar anew.
+            self._say("\n".join(map(printable, reading.lines)), "red" if reading.is_stderr else "")
             return
         message = printable(reading.message)
         if reading.percent is None:
@@ -96,4 +104,4 @@ class Bar:
             )
 
     def _say(self, text: str, style: str) -> None:
-        self._console.print(Text(printable(text, keep="\t"), style), soft_wrap=True)
+        self._console.print(Text(printable(text, keep="\n"), style), soft_wrap=True)

@@ -35,6 +35,7 @@ def compact(value: Any) -> str:
 
 def printable(text: str, keep: str = "") -> str:
     """The text without what could steer a terminal: others wrote it."""
+    text = text.expandtabs()
     return "".join(
         each if each.isprintable() or each in keep else "\N{REPLACEMENT CHARACTER}" for each in text
     )
