@@ -16,7 +16,7 @@ class Relay:
     """Two threads that read what the command writes, until it is closed at the other end."""
 
     def __init__(self, *, forward: bool, json_progress: bool) -> None:
-        self.news = threading.Event()
+        self.news: threading.Event = threading.Event()
         """Set when there may be something to take, and when a stream has ended."""
         self._forward = forward
         self._entries = Entries(json_progress=json_progress)
