@@ -59,6 +59,7 @@ class Shell:
             capture_output=True,
             timeout=SECONDS,
             text=True,
+            errors="replace",
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr

@@ -18,6 +18,8 @@ StreamName: TypeAlias = Literal["stdout", "stderr"]
 
 ENTRY_BYTES: Final = PROGRESS_ENTRY_BYTES - 1024
 """Of the lines of one entry; the rest is for what is around them, its number too."""
+LINE_BYTES: Final = ENTRY_BYTES - 256
+"""Of one line as it was written; the rest is for quotes, and for the word on what was cut."""
 ENTRY_LINES: Final = 1_000
 LINGER_SECONDS: Final = 0.2
 """How long lines wait for company."""
@@ -36,7 +38,7 @@ class Line(NamedTuple):
 class Splitter:
     """Cuts one stream's bytes into lines; of a line that is too long it keeps the beginning."""
 
-    def __init__(self, line_bytes: int = ENTRY_BYTES) -> None:
+    def __init__(self, line_bytes: int = LINE_BYTES) -> None:
         self._line_bytes = line_bytes
         self._begun = bytearray()
         self._dropped = 0
