@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -287,3 +288,15 @@ def test_completion_completes(shell_name: str) -> None:
     words = environ(_TASKTRACKER_COMPLETE="bash_complete", COMP_WORDS="tasktracker tr", COMP_CWORD="1")
     told = subprocess.run([COMMAND], env=words, capture_output=True, text=True, timeout=SECONDS, check=True)
     assert told.stdout == "plain,track\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["track", "--help"], ["completion", "bash"], ["--version"]])
+def test_what_needs_no_service_loads_no_http(words: list[str]) -> None:
+    code = (
+        "import sys; from tasktracker_client.cli.group import tasktracker; "
+        f"tasktracker({words!r}, standalone_mode=False); "
+        "print([name for name in ('httpx', 'rich', 'asyncio') if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert told.splitlines()[-1] == "[]"

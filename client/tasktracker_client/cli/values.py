@@ -13,7 +13,7 @@ DURATION: Final = "SECONDS|5m|2h|1d"
 TIME: Final = "TIME|DURATION"
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION: Final = re.compile(r"(\d{1,10})([smhd]?)")
+_DURATION: Final = re.compile(r"([0-9]{1,10})([smhd]?)")
 
 
 def task_id(text: str) -> str:
