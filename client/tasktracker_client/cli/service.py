@@ -16,9 +16,7 @@ _API_KEY: Final = "api_key"
 
 def service_options(command: F) -> F:
     """Give a command ``--url`` and ``--api-key``; they may stand before its name as well as behind."""
-    for option in (_api_key, _url):
-        command = option(command)
-    return command
+    return _url(_api_key(command))
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
@@ -26,7 +24,7 @@ def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None
         ctx.find_root().meta[f"{__name__}.{param.name}"] = value
 
 
-_url: Final[Callable[[F], F]] = click.option(
+_url: Final = click.option(
     "--url",
     _URL,
     metavar="URL",
@@ -34,7 +32,7 @@ _url: Final[Callable[[F], F]] = click.option(
     callback=_keep,
     help="Where the service is.  [TASK_TRACKER_URL; default: http://127.0.0.1:3002]",
 )
-_api_key: Final[Callable[[F], F]] = click.option(
+_api_key: Final = click.option(
     "--api-key",
     _API_KEY,
     metavar="KEY",
