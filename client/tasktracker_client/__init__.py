@@ -7,6 +7,7 @@ from typing import Final
 
 from tasktracker_client._api import Next
 from tasktracker_client._async_client import AsyncTaskTracker
+from tasktracker_client._async_job import AsyncJob
 from tasktracker_client._bulk import Completion, Done, Failure, NewTask, Outcome, Refused, Report
 from tasktracker_client._client import TaskTracker
 from tasktracker_client._config import Retries
@@ -47,8 +48,12 @@ from tasktracker_client._errors import (
     WrongStatus,
 )
 from tasktracker_client._events import Gap, Lifecycle, ManyEvent, Progress, Ready, StatusChange, TrackEvent
+from tasktracker_client._exceptions import FailJob
+from tasktracker_client._job import Job
+from tasktracker_client._pool import WorkerPool
 from tasktracker_client._refs import TaskRef
 from tasktracker_client._streams import AsyncStream, Stream
+from tasktracker_client._worker import AsyncWorker, Worker
 from tasktracker_schema.answers import (
     CancelledTask,
     EndedTask,
@@ -77,8 +82,10 @@ __version__: Final = "0.1.0"
 __all__ = [
     "AlreadyRetried",
     "ApiError",
+    "AsyncJob",
     "AsyncStream",
     "AsyncTaskTracker",
+    "AsyncWorker",
     "AttemptRequired",
     "BadRequest",
     "CancelRequested",
@@ -89,6 +96,7 @@ __all__ = [
     "Done",
     "EndedTask",
     "ErrorCode",
+    "FailJob",
     "FailedTask",
     "Failure",
     "FencedOut",
@@ -99,6 +107,7 @@ __all__ = [
     "Heartbeat",
     "HistoryFull",
     "InvalidCursor",
+    "Job",
     "JobStopped",
     "LeaseLost",
     "Lifecycle",
@@ -150,6 +159,8 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "WaitTimeout",
+    "Worker",
+    "WorkerPool",
     "WrongStatus",
     "__version__",
 ]

@@ -42,8 +42,8 @@ _task: Final = reader(Task)
 _claimed: Final[Callable[[bytes], Task | None]] = reader(Task | None)  # type: ignore[arg-type]
 _registered: Final = reader(RegisteredTask)
 _started: Final = reader(StartedTask)
-_ended: Final = reader(EndedTask)
-_failed: Final = reader(FailedTask)
+read_ended: Final = reader(EndedTask)
+read_failed: Final = reader(FailedTask)
 _released: Final = reader(ReleasedTask)
 _retried: Final = reader(RetriedTask)
 _cancelled: Final = reader(CancelledTask)
@@ -128,7 +128,7 @@ def complete(
 ) -> Call[EndedTask]:
     """The work is done."""
     body = body_of(**_holder(hold), result=result, progress=progress, next=named(next))
-    return Call("POST", path_of(hold.task_id, "/complete"), _ended, _of_holder(hold, progress), body)
+    return Call("POST", path_of(hold.task_id, "/complete"), read_ended, _of_holder(hold, progress), body)
 
 
 def fail(
@@ -141,14 +141,14 @@ def fail(
 ) -> Call[FailedTask]:
     """The work failed; without ``retry`` for good."""
     body = body_of(**_holder(hold), error=error, retry=retry, progress=progress, next=named(next))
-    return Call("POST", path_of(hold.task_id, "/fail"), _failed, _of_holder(hold, progress), body)
+    return Call("POST", path_of(hold.task_id, "/fail"), read_failed, _of_holder(hold, progress), body)
 
 
 def time_out(task_id: str, *, worker_id: str | None = None) -> Call[EndedTask]:
     """End a task as timed out now."""
     settle = settling.timed_out(get(task_id, progress=False))
     body = body_of(workerId=worker_id)
-    return Call("POST", path_of(task_id, "/timeout"), _ended, Repeat.SETTLED, body, settle=settle)
+    return Call("POST", path_of(task_id, "/timeout"), read_ended, Repeat.SETTLED, body, settle=settle)
 
 
 def get(task_id: str, *, progress: bool | None = None) -> Call[Task]:

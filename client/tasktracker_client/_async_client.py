@@ -23,6 +23,7 @@ from tasktracker_client._retrying import perform
 from tasktracker_client._streams import AsyncStream
 from tasktracker_client._tracking import TrackOptions, follow
 from tasktracker_client._watching import events_path, watch
+from tasktracker_client._worker import LATEST_SECONDS, LEASE_SECONDS, WAIT_SECONDS, AsyncWorker, HeartbeatsBy
 from tasktracker_schema.answers import (
     CancelledTask,
     EndedTask,
@@ -57,6 +58,8 @@ class AsyncTaskTracker:
         retries: How a call is repeated, or only how often it is sent at most. Calls are repeated where that
             is safe: each method says what it does to make it so.
         http: An ``httpx.AsyncClient`` of your own, for proxies, certificates or transports; you close it.
+        keeper_http: An ``httpx.Client`` of your own for what workers send from threads: heartbeats, progress
+            and ends.
 
     Every call takes a task's id or any object that carries one. What the service refuses is raised as an
     ``ApiError``, no answer as ``ConnectionFailed`` or ``OutcomeUnknown``.
@@ -70,10 +73,12 @@ class AsyncTaskTracker:
         timeout: float = 30.0,
         retries: Retries | int | None = None,
         http: httpx.AsyncClient | None = None,
+        keeper_http: httpx.Client | None = None,
     ) -> None:
         self._config = config_of(base_url, api_key, timeout, retries)
         self._http = http or httpx.AsyncClient(limits=httpx.Limits(max_connections=None))
         self._is_own = http is None
+        self._keeper_http = keeper_http
 
     async def __aenter__(self) -> Self:
         return self
@@ -433,6 +438,44 @@ class AsyncTaskTracker:
     async def readiness(self) -> Readiness:
         """Which of the service's stores answer; raises ``Unavailable`` where it can't serve."""
         return await self._call(api.readiness())
+
+    def worker(
+        self,
+        *task_types: str,
+        worker_id: str | None = None,
+        lease_seconds: int = LEASE_SECONDS,
+        wait_seconds: int = WAIT_SECONDS,
+        latest_seconds: float = LATEST_SECONDS,
+        heartbeats: HeartbeatsBy = "thread",
+        until_empty: bool = False,
+    ) -> AsyncWorker:
+        """A worker: iterate over it, in its ``with`` block, to claim jobs of these types one by one.
+
+        Args:
+            task_types: What to work on; their order means nothing.
+            worker_id: Who works; ``host:pid:random`` unless given. Two workers must not share one.
+            lease_seconds: How soon (from 5) another worker gets the task when this process dies. Kept by
+                heartbeats at a third of it, whatever the job does.
+            wait_seconds: How long one claim waits for a task (up to 60) before it asks again.
+            latest_seconds: How often ``job.latest`` goes out at most.
+            heartbeats: What sends them; a ``process`` for jobs that keep the interpreter's lock for seconds.
+            until_empty: Work off what is there, then end.
+
+        The service may be away for as long as it likes: the worker waits for it, and so do the ends and the
+        progress of its job, for minutes.
+        """
+        return AsyncWorker(
+            task_types,
+            self._config,
+            self._http,
+            self._keeper_http,
+            worker_id=worker_id,
+            lease_seconds=lease_seconds,
+            wait_seconds=wait_seconds,
+            latest_seconds=latest_seconds,
+            heartbeats=heartbeats,
+            until_empty=until_empty,
+        )
 
     async def _call(self, call: Call[T]) -> T:
         return await self._drive(perform(call, self._config.retries))

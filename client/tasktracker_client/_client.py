@@ -23,6 +23,7 @@ from tasktracker_client._retrying import perform
 from tasktracker_client._streams import Stream
 from tasktracker_client._tracking import TrackOptions, follow
 from tasktracker_client._watching import events_path, watch
+from tasktracker_client._worker import LATEST_SECONDS, LEASE_SECONDS, WAIT_SECONDS, HeartbeatsBy, Worker
 from tasktracker_schema.answers import (
     CancelledTask,
     EndedTask,
@@ -428,6 +429,43 @@ class TaskTracker:
     def readiness(self) -> Readiness:
         """Which of the service's stores answer; raises ``Unavailable`` where it can't serve."""
         return self._call(api.readiness())
+
+    def worker(
+        self,
+        *task_types: str,
+        worker_id: str | None = None,
+        lease_seconds: int = LEASE_SECONDS,
+        wait_seconds: int = WAIT_SECONDS,
+        latest_seconds: float = LATEST_SECONDS,
+        heartbeats: HeartbeatsBy = "thread",
+        until_empty: bool = False,
+    ) -> Worker:
+        """A worker: iterate over it, in its ``with`` block, to claim jobs of these types one by one.
+
+        Args:
+            task_types: What to work on; their order means nothing.
+            worker_id: Who works; ``host:pid:random`` unless given. Two workers must not share one.
+            lease_seconds: How soon (from 5) another worker gets the task when this process dies. Kept by
+                heartbeats at a third of it, whatever the job does.
+            wait_seconds: How long one claim waits for a task (up to 60) before it asks again.
+            latest_seconds: How often ``job.latest`` goes out at most.
+            heartbeats: What sends them; a ``process`` for jobs that keep the interpreter's lock for seconds.
+            until_empty: Work off what is there, then end.
+
+        The service may be away for as long as it likes: the worker waits for it, and so do the ends and the
+        progress of its job, for minutes.
+        """
+        return Worker(
+            task_types,
+            self._config,
+            self._http,
+            worker_id=worker_id,
+            lease_seconds=lease_seconds,
+            wait_seconds=wait_seconds,
+            latest_seconds=latest_seconds,
+            heartbeats=heartbeats,
+            until_empty=until_empty,
+        )
 
     def _call(self, call: Call[T]) -> T:
         return self._drive(perform(call, self._config.retries))

@@ -1,0 +1,116 @@
+"""A claimed task in the hands of asynchronous code."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sized
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from tasktracker_client._api import Json, JsonObjectLike
+from tasktracker_client._calls import Flow
+from tasktracker_client._errors import TaskTrackerError
+from tasktracker_client._job import HASTE_SECONDS, JobState, P, entry_of, steps_of, tell_unrecorded
+from tasktracker_client._keeping import END_SECONDS
+from tasktracker_schema.answers import EndedTask, FailedTask, ReleasedTask
+
+T = TypeVar("T")
+_FULL_SECONDS: Final = 0.02
+
+
+class AsyncJob(JobState[P]):
+    """A claimed task. Leave its ``async with`` block to end it, as with ``Job``.
+
+    Heartbeats come from a thread, so that a job which never awaits keeps its lease. A cancelled asyncio task
+    releases its job.
+    """
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        flow = self._leaving(error)
+        if flow is not None:
+            try:
+                await self._end(flow)
+            except TaskTrackerError as lost:
+                tell_unrecorded(self, lost)
+        self._keeper.drop(self._held)
+        return isinstance(error, Exception)
+
+    async def progress(self, entry: JsonObjectLike = None, /, **fields: Any) -> None:
+        """Report an entry: an object, or its fields. It is sent soon, in order, and never dropped.
+
+        Raises ``LeaseLost`` when the task is somebody else's by now, ``CancelRequested`` when it was
+        cancelled, and the ``ApiError`` of an earlier entry that the service refused.
+        """
+        written = entry_of(entry, fields)
+        await self.check()
+        self._put(written)
+        while self._held.outbox.is_full:
+            await asyncio.sleep(_FULL_SECONDS)
+            self._held.check()
+
+    async def latest(self, entry: JsonObjectLike = None, /, **fields: Any) -> None:
+        """Report an entry that the next one replaces while it is not sent; at most one a second goes out.
+
+        The last one is always sent. Raises what ``progress`` raises.
+        """
+        written = entry_of(entry, fields)
+        await self.check()
+        self._put_latest(written)
+
+    async def steps(
+        self, items: Iterable[T] | AsyncIterable[T], *, total: int | None = None, **fields: Any
+    ) -> AsyncIterator[T]:
+        """Iterate, and report ``{done, total, percent}`` as it goes, with ``latest``."""
+        total = total if total is not None else len(items) if isinstance(items, Sized) else None
+        done = 0
+        await self.latest(**steps_of(done, total), **fields)
+        async for item in _each(items):
+            yield item
+            done += 1
+            await self.latest(**steps_of(done, total), **fields)
+
+    async def complete(self, result: Json = None) -> EndedTask:
+        """End the task with its result; raises ``LeaseLost`` where it is somebody else's by now."""
+        return await self._end(self._completing(result))
+
+    async def fail(self, error: Json = None, *, retry: bool = True) -> FailedTask:
+        """End the task with an error; it is retried as often as it may be, unless ``retry`` is false."""
+        return await self._end(self._failing(error, retry))
+
+    async def release(self) -> ReleasedTask:
+        """Hand the task back to the queue, where it keeps its place, its history and its attempts."""
+        return await self._end(self._releasing(END_SECONDS))
+
+    async def check(self) -> None:
+        """Raise ``LeaseLost`` or ``CancelRequested`` where it is so; costs nothing otherwise."""
+        self._keeper.check_process()
+        if self._held.needs_a_word:
+            await asyncio.to_thread(self._keeper.ask, self._held)
+        self._held.check()
+
+    async def _hand_back(self) -> ReleasedTask:
+        return await self._end(self._releasing(HASTE_SECONDS))
+
+    async def _end(self, flow: Flow[T]) -> T:
+        """In a thread that is waited for whatever happens to the caller: no end is half recorded."""
+        self._check_open()
+        ending = asyncio.ensure_future(asyncio.to_thread(self._keeper.drive, flow))
+        try:
+            return await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait([ending])
+            raise
+        finally:
+            self._drop_ended()
+
+
+async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item

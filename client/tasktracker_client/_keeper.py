@@ -1,0 +1,171 @@
+"""The threads that keep a worker's tasks while its own code is busy.
+
+One sends heartbeats, one sends progress, so that neither waits for the other. Threads, in the asynchronous
+world too: a job that never awaits would starve a task of its loop.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Protocol
+
+import httpx
+
+from tasktracker_client._calls import Flow, T
+from tasktracker_client._config import Config
+from tasktracker_client._driving import drive
+from tasktracker_client._held import Held
+from tasktracker_client._keeping import beat, send
+from tasktracker_client._logging import logger
+
+_SOON: Final = 0.1
+"""Heartbeats that are due within this go along in one call."""
+_IDLE_SECONDS: Final = 60.0
+
+
+class Beats(Protocol):
+    """Sends heartbeats for what is held: in a thread, or in a process of its own."""
+
+    def add(self, held: Held) -> None:
+        """Begin."""
+
+    def remove(self, held: Held) -> None:
+        """Stop."""
+
+    def close(self) -> None:
+        """Stop for all, and end."""
+
+
+class Keeper:
+    """Keeps the leases of what is held, and sends what it reports."""
+
+    def __init__(self, config: Config, http: httpx.Client | None, beats: "Callable[[Keeper], Beats]") -> None:
+        self.config = config
+        self._http = http or httpx.Client(limits=httpx.Limits(max_connections=None))
+        self._is_own = http is None
+        self._pid = os.getpid()
+        self._held: set[Held] = set()
+        self.beats = beats(self)
+        """What sends the heartbeats."""
+        self._sender = _Loop("tasktracker-progress", self._send)
+
+    def hold(self, held: Held) -> None:
+        """Keep this from now on. Raises ``RuntimeError`` in a process that was forked off."""
+        self.check_process()
+        self._held.add(held)
+        self.beats.add(held)
+        self._sender.start()
+
+    def check_process(self) -> None:
+        """Raise ``RuntimeError`` in a process that was forked off: threads and sockets stay behind."""
+        if os.getpid() != self._pid:
+            raise RuntimeError("this worker was opened before a fork; open it in the process that works")
+
+    def drop(self, held: Held) -> None:
+        """Keep this no more."""
+        self._held.discard(held)
+        self.beats.remove(held)
+
+    def wake(self) -> None:
+        """There is something to send."""
+        self._sender.wake()
+
+    def ask(self, held: Held) -> None:
+        """Hear now whether this is still held."""
+        self.drive(beat([held]), patience=min(5.0, held.lease_seconds / 3))
+
+    def drive(self, flow: Flow[T], patience: float | None = None) -> T:
+        """Take a flow's steps; ``patience`` bounds each call, in seconds."""
+        config = self.config
+        if patience is not None:
+            config = replace(config, timeout=min(patience, config.timeout))
+        return drive(flow, config, self._http)
+
+    def close(self) -> None:
+        """End the threads and close the connections."""
+        self._sender.stop()
+        self.beats.close()
+        if self._is_own:
+            self._http.close()
+
+    def _send(self) -> float:
+        """Send what is due; seconds until something is due again."""
+        for held in list(self._held):
+            due = held.send_at()
+            if due is not None and due <= time.monotonic():
+                self.drive(send(held))
+        moments = [due for held in list(self._held) if (due := held.send_at()) is not None]
+        return min(moments, default=time.monotonic() + _IDLE_SECONDS) - time.monotonic()
+
+
+class ThreadBeats:
+    """Heartbeats from a thread: at a third of the lease, several tasks in one call."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._held: set[Held] = set()
+        self._loop = _Loop("tasktracker-heartbeats", self._beat)
+
+    def add(self, held: Held) -> None:
+        """Begin."""
+        self._held.add(held)
+        self._loop.start()
+        self._loop.wake()
+
+    def remove(self, held: Held) -> None:
+        """Stop."""
+        self._held.discard(held)
+
+    def close(self) -> None:
+        """Stop for all, and end."""
+        self._loop.stop()
+
+    def _beat(self) -> float:
+        now = time.monotonic()
+        wanted = [each for each in list(self._held) if not each.is_lost]
+        due = [each for each in wanted if each.beat_at <= now + _SOON]
+        if due:
+            shortest = min(each.lease_seconds for each in due)
+            self._keeper.drive(beat(due), patience=max(1.0, shortest / 3))
+        return min((each.beat_at for each in wanted), default=now + _IDLE_SECONDS) - time.monotonic()
+
+
+class _Loop:
+    """A thread that does its work again and again: when it is woken, or when the work asked to."""
+
+    def __init__(self, name: str, work: Callable[[], float]) -> None:
+        self._name = name
+        self._work = work
+        self._woken = threading.Event()
+        self._is_stopped = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, if it has not."""
+        if self._thread is None and not self._is_stopped:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+
+    def wake(self) -> None:
+        """Look now."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End after what is under way."""
+        self._is_stopped = True
+        self._woken.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._is_stopped:
+            self._woken.clear()
+            try:
+                pause = self._work()
+            except Exception:  # a bug of ours must not end the heartbeats of a job unseen
+                logger.exception("%s: something unforeseen; going on in a second", self._name)
+                pause = 1.0
+            if pause > 0 and not self._is_stopped:
+                self._woken.wait(pause)

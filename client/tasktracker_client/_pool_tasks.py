@@ -1,0 +1,111 @@
+"""Jobs as tasks of an event loop: it claims whenever there is room, and only then."""
+
+import asyncio
+import math
+import threading
+import time
+from typing import Any
+
+from tasktracker_client._async_client import AsyncTaskTracker
+from tasktracker_client._async_job import AsyncJob
+from tasktracker_client._handlers import Handlers
+from tasktracker_client._logging import logger
+from tasktracker_client._pool_options import PoolOptions, Run
+from tasktracker_client._shutdown import SIGNALS
+from tasktracker_client._worker import AsyncWorker
+
+
+async def run_tasks(handlers: Handlers, options: PoolOptions, run: Run) -> None:
+    """Work until a signal, or until there is nothing left."""
+    async with AsyncTaskTracker(run.base_url, api_key=run.api_key) as client:
+        worker = client.worker(*handlers.task_types, **options.of_worker(run.until_empty))
+        async with worker:
+            crew = _Crew(worker, handlers, options, run)
+            with _Signals(crew):
+                await crew.run()
+
+
+class _Crew:
+    """The jobs under way."""
+
+    def __init__(self, worker: AsyncWorker, handlers: Handlers, options: PoolOptions, run: Run) -> None:
+        self._worker = worker
+        self._handlers = handlers
+        self._options = options
+        self._run = run
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopped = asyncio.Event()
+        self._over = asyncio.Event()
+
+    def stop(self) -> None:
+        """Claim nothing more; at the second time, release what runs."""
+        if self._stopped.is_set():
+            self._over.set()
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Claim and work, then let what runs come to its end."""
+        stopped = asyncio.create_task(self._stopped.wait())
+        try:
+            while not self._stopped.is_set():
+                if len(self._running) >= self._options.concurrency:
+                    await asyncio.wait({stopped, *self._running}, return_when=asyncio.FIRST_COMPLETED)
+                elif (job := await self._claim(stopped)) is not None:
+                    self._begin(job)
+                elif self._run.until_empty:
+                    break
+            await self._end()
+        finally:
+            stopped.cancel()
+            await self._release()
+
+    async def _claim(self, stopped: "asyncio.Task[Any]") -> AsyncJob[Any] | None:
+        wait_seconds = 0 if self._run.until_empty else self._options.wait_seconds
+        claim = asyncio.create_task(self._worker.take(wait_seconds))
+        try:
+            await asyncio.wait({claim, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            claim.cancel()
+        try:
+            return await claim
+        except asyncio.CancelledError:
+            if not claim.cancelled():
+                raise
+            return None
+
+    def _begin(self, job: AsyncJob[Any]) -> None:
+        task = asyncio.create_task(self._handlers.awork(job), name=f"tasktracker-{job.task_type}-{job.id}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _end(self) -> None:
+        if self._stopped.is_set():
+            logger.info("no new claims; jobs have %g s to end", self._options.grace_seconds)
+        grace = self._options.grace_seconds if self._stopped.is_set() else None
+        over = asyncio.create_task(self._over.wait())
+        until = time.monotonic() + (math.inf if grace is None else grace)
+        while self._running and not over.done() and (left := until - time.monotonic()) > 0:
+            timeout = None if grace is None else left
+            await asyncio.wait({over, *self._running}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+
+    async def _release(self) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+class _Signals:
+    """SIGTERM and SIGINT stop the crew; outside the main thread nobody can handle them."""
+
+    def __init__(self, crew: _Crew) -> None:
+        self._crew = crew
+        self._is_main = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> None:
+        for each in SIGNALS if self._is_main else ():
+            asyncio.get_running_loop().add_signal_handler(each, self._crew.stop)
+
+    def __exit__(self, *_: object) -> None:
+        for each in SIGNALS if self._is_main else ():
+            asyncio.get_running_loop().remove_signal_handler(each)
