@@ -15,7 +15,7 @@ from tasktracker_client._api import Entries, Json, JsonObjectLike, Next
 from tasktracker_client._bulk import Completion, Failure, NewTask, Outcome, Report
 from tasktracker_client._calls import Call, Flow, T
 from tasktracker_client._config import Config, Retries, config_of
-from tasktracker_client._driving import adrive
+from tasktracker_client._driving import adrive, new_async_http
 from tasktracker_client._events import ManyEvent, TrackEvent
 from tasktracker_client._names import new_worker_id
 from tasktracker_client._refs import TaskRef, hold_of, task_id_of
@@ -76,7 +76,7 @@ class AsyncTaskTracker:
         keeper_http: httpx.Client | None = None,
     ) -> None:
         self._config = config_of(base_url, api_key, timeout, retries)
-        self._http = http or httpx.AsyncClient(limits=httpx.Limits(max_connections=None))
+        self._http = http or new_async_http()
         self._is_own = http is None
         self._keeper_http = keeper_http
 

@@ -41,7 +41,7 @@ class _Family:
 
     def __init__(self, handlers: dict[str, Handler], options: PoolOptions, run: Run) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._given = handlers, options, run
+        self._given = handlers, options, run, os.getpid()
         self._run = run
         self._missing = options.concurrency
         self._began: dict[SpawnProcess, float] = {}
@@ -107,12 +107,12 @@ class _Family:
             process.terminate()
 
 
-def _work(handlers: dict[str, Handler], options: PoolOptions, run: Run) -> None:
+def _work(handlers: dict[str, Handler], options: PoolOptions, run: Run, parent: int) -> None:
     """What each process does; it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's, who passes it on once
     shutdown = Shutdown(options.grace_seconds, raises=True)
     with shutdown.handling((signal.SIGTERM,)):
-        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
         run_single(Handlers(handlers), options, run, shutdown)
 
 

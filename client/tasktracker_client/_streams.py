@@ -69,6 +69,8 @@ class _Steps:
         self._steps = steps
         self._told: Told = None
         self._failure: BaseException | None = None
+        self.connections = 0
+        """How many it took so far: one more than it was cut and resumed."""
 
     def _next_step(self) -> Step:
         """The next step; raises what ended the stream again, lest a second look reads it as the end."""
@@ -152,6 +154,7 @@ class Stream(_Steps, Generic[E]):
             if not response.is_success:
                 response.read()
                 return response
+            self.connections += 1
             if isinstance(response.stream, httpx.SyncByteStream):
                 response.stream = _Heard(response.stream, step.on_bytes)
             self._frames = EventSource(response).iter_sse()
@@ -242,6 +245,7 @@ class AsyncStream(_Steps, Generic[E]):
             if not response.is_success:
                 await response.aread()
                 return response
+            self.connections += 1
             if isinstance(response.stream, httpx.AsyncByteStream):
                 response.stream = _AsyncHeard(response.stream, step.on_bytes)
             self._frames = EventSource(response).aiter_sse()
