@@ -14,6 +14,7 @@ from tasktracker_client._errors import ApiError, ProtocolError, Refusal, api_err
 from tasktracker_client._refs import TaskRef, hold_of, task_id_of
 from tasktracker_client._retrying import perform
 from tasktracker_client._settling import existing_task
+from tasktracker_client._tracing import with_trace
 from tasktracker_schema.answers import (
     CancelledTask,
     ClaimedTasks,
@@ -112,18 +113,18 @@ def register(
 ) -> Flow[list[Outcome[RegisteredTask]]]:
     """Register tasks; those without an id get one here, so that a repeat is no second task."""
     given = list(tasks)
-    items = [_new(task) for task in given]
+    items = [_new(task, task.metadata if exist_ok else with_trace(task.metadata)) for task in given]
     own = {item["taskId"] for item, task in zip(items, given, strict=True) if task.task_id is None}
     outcomes = yield from _all("register", "tasks", items, RegisteredTask, Repeat.SAME, retries)
     return [_settled(one, exist_ok or one.task_id in own) for one in outcomes]
 
 
-def _new(task: NewTask) -> dict[str, Any]:
+def _new(task: NewTask, metadata: JsonObjectLike) -> dict[str, Any]:
     return _given(
         taskType=task.task_type,
         taskId=task.task_id or new_id(),
         params=task.params,
-        metadata=task.metadata,
+        metadata=metadata,
         timeoutSeconds=task.timeout_seconds,
         priority=task.priority,
         runAt=task.run_at,
