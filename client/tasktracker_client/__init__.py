@@ -3,27 +3,170 @@
 ``TaskTracker`` and ``AsyncTaskTracker`` make the calls; everything public is imported from here.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Final
 
-if TYPE_CHECKING:
-    from tasktracker_client._public import *  # noqa: F403
-    from tasktracker_client._public import __all__ as __all__
-    from tasktracker_client._public import __version__ as __version__
-else:
-    # The HTTP library takes a quarter of a second to load. Whoever asks for the help of a command, or for
-    # its completion, does not wait for it.
+from tasktracker_client._api import Next
+from tasktracker_client._async_client import AsyncTaskTracker
+from tasktracker_client._async_job import AsyncJob
+from tasktracker_client._bar import JobBar
+from tasktracker_client._block import current_job
+from tasktracker_client._bulk import Completion, Done, Failure, NewTask, Outcome, Refused, Report
+from tasktracker_client._client import TaskTracker
+from tasktracker_client._config import Retries
+from tasktracker_client._errors import (
+    AlreadyRetried,
+    ApiError,
+    AttemptRequired,
+    BadRequest,
+    CancelRequested,
+    Conflict,
+    ConnectionFailed,
+    FencedOut,
+    Forbidden,
+    HistoryFull,
+    InvalidCursor,
+    JobStopped,
+    LeaseLost,
+    NotFound,
+    NotTaskWorker,
+    OutcomeUnknown,
+    ProtocolError,
+    RateLimited,
+    Refusal,
+    SeqGap,
+    ServerError,
+    StaleAttempt,
+    TaskCancelled,
+    TaskExists,
+    TaskFailed,
+    TaskNotFound,
+    TaskTimedOut,
+    TaskTrackerError,
+    TooLarge,
+    TrackInterrupted,
+    Unauthorized,
+    Unavailable,
+    WaitTimeout,
+    WrongStatus,
+)
+from tasktracker_client._events import Gap, Lifecycle, ManyEvent, Progress, Ready, StatusChange, TrackEvent
+from tasktracker_client._exceptions import FailJob
+from tasktracker_client._job import Job
+from tasktracker_client._log_handler import JobLogHandler
+from tasktracker_client._pool import WorkerPool
+from tasktracker_client._refs import TaskRef
+from tasktracker_client._streams import AsyncStream, Stream
+from tasktracker_client._worker import AsyncWorker, Worker
+from tasktracker_schema.answers import (
+    CancelledTask,
+    EndedTask,
+    FailedTask,
+    Health,
+    Heartbeat,
+    ProcessedTimeouts,
+    ProgressEntry,
+    ProgressPage,
+    Readiness,
+    RegisteredTask,
+    ReleasedTask,
+    ReportedProgress,
+    RetriedTask,
+    StartedTask,
+    Stats,
+    Task,
+    TaskPage,
+    TaskRow,
+)
+from tasktracker_schema.errors import ErrorCode
+from tasktracker_schema.status import FinalStatus, TaskStatus
 
-    def __getattr__(name: str) -> Any:
-        """What is public, all of it loaded when one is first asked for."""
-        if name.startswith("_") and name not in ("__all__", "__version__"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        public = import_module(f"{__name__}._public")
-        globals().update({each: getattr(public, each) for each in (*public.__all__, "__all__")})
-        try:
-            return globals()[name]
-        except KeyError:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+__version__: Final = "0.1.0"
 
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *import_module(f"{__name__}._public").__all__})
+__all__ = [
+    "AlreadyRetried",
+    "ApiError",
+    "AsyncJob",
+    "AsyncStream",
+    "AsyncTaskTracker",
+    "AsyncWorker",
+    "AttemptRequired",
+    "BadRequest",
+    "CancelRequested",
+    "CancelledTask",
+    "Completion",
+    "Conflict",
+    "ConnectionFailed",
+    "Done",
+    "EndedTask",
+    "ErrorCode",
+    "FailJob",
+    "FailedTask",
+    "Failure",
+    "FencedOut",
+    "FinalStatus",
+    "Forbidden",
+    "Gap",
+    "Health",
+    "Heartbeat",
+    "HistoryFull",
+    "InvalidCursor",
+    "Job",
+    "JobBar",
+    "JobLogHandler",
+    "JobStopped",
+    "LeaseLost",
+    "Lifecycle",
+    "ManyEvent",
+    "NewTask",
+    "Next",
+    "NotFound",
+    "NotTaskWorker",
+    "Outcome",
+    "OutcomeUnknown",
+    "ProcessedTimeouts",
+    "Progress",
+    "ProgressEntry",
+    "ProgressPage",
+    "ProtocolError",
+    "RateLimited",
+    "Readiness",
+    "Ready",
+    "Refusal",
+    "Refused",
+    "RegisteredTask",
+    "ReleasedTask",
+    "Report",
+    "ReportedProgress",
+    "RetriedTask",
+    "Retries",
+    "SeqGap",
+    "ServerError",
+    "StaleAttempt",
+    "StartedTask",
+    "Stats",
+    "StatusChange",
+    "Stream",
+    "Task",
+    "TaskCancelled",
+    "TaskExists",
+    "TaskFailed",
+    "TaskNotFound",
+    "TaskPage",
+    "TaskRef",
+    "TaskRow",
+    "TaskStatus",
+    "TaskTimedOut",
+    "TaskTracker",
+    "TaskTrackerError",
+    "TooLarge",
+    "TrackEvent",
+    "TrackInterrupted",
+    "Unauthorized",
+    "Unavailable",
+    "WaitTimeout",
+    "Worker",
+    "WorkerPool",
+    "WrongStatus",
+    "__version__",
+    "current_job",
+]

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar, overload
 
 import msgspec
 
 from tasktracker_client import _api as api
 from tasktracker_client._api import Json, JsonObjectLike, read_ended, read_failed
+from tasktracker_client._bar import JobBar
+from tasktracker_client._block import Block
 from tasktracker_client._calls import Call, Flow, Repeat, json_of
 from tasktracker_client._errors import CancelRequested, JobStopped, LeaseLost, TaskTrackerError
 from tasktracker_client._exceptions import FailJob, error_of
@@ -41,6 +43,7 @@ class JobState(Generic[P]):
         """What it was registered with; an empty object where it was without."""
         self._held = held
         self._keeper = keeper
+        self._block: Block | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id} {self.task_type!r} attempt {self.attempt}>"
@@ -89,6 +92,12 @@ class JobState(Generic[P]):
         """The same job, its params in another shape."""
         return type(self)(self.task, params, self._held, self._keeper)
 
+    def put_if_room(self, entry: bytes) -> None:
+        """Report an entry of JSON that may be left out: where the job is over, or the service behind."""
+        held = self._held
+        if not (held.is_ended or held.is_lost or held.outbox.is_full):
+            self._put(entry)
+
     def _put(self, entry: bytes) -> None:
         with self._held.changed:
             was_idle = self._held.outbox.is_empty
@@ -123,9 +132,15 @@ class JobState(Generic[P]):
         if self._held.is_ended or self._held.is_lost:
             self._keeper.drop(self._held)
 
+    def _entered(self) -> Self:
+        self._block = Block(self)
+        return self
+
     def _leaving(self, error: BaseException | None) -> Flow[Any] | None:
         """What leaving the job's block does, by what it is left with; ``None`` for nothing."""
         held = self._held
+        if self._block is not None:
+            self._block.close(error)
         if held.is_ended or held.is_lost:
             _tell_late(self, error)
             return None
@@ -204,7 +219,7 @@ class Job(JobState[P]):
     """
 
     def __enter__(self) -> Self:
-        return self
+        return self._entered()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -245,6 +260,26 @@ class Job(JobState[P]):
         for done, item in enumerate(items, start=1):
             yield item
             self.latest(**steps_of(done, total), **fields)
+
+    @overload
+    def tqdm(
+        self, items: Iterable[T], desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[T]: ...
+
+    @overload
+    def tqdm(
+        self, items: None = None, desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[Any]: ...
+
+    def tqdm(
+        self, items: Any = None, desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[Any]:
+        """A bar as of ``tqdm``, which reports ``{done, total, percent, desc, postfix}`` as it moves.
+
+        Where ``tqdm`` is installed its bar is drawn too, and gets all other arguments. Raises what
+        ``progress`` raises.
+        """
+        return JobBar(self.latest, items, desc, total, shown)
 
     def complete(self, result: Json = None) -> EndedTask:
         """End the task with its result; raises ``LeaseLost`` where it is somebody else's by now."""

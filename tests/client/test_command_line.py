@@ -293,7 +293,7 @@ def test_completion_completes(shell_name: str) -> None:
 @pytest.mark.parametrize("words", [["--help"], ["track", "--help"], ["completion", "bash"], ["--version"]])
 def test_what_needs_no_service_loads_no_http(words: list[str]) -> None:
     code = (
-        "import sys; from tasktracker_client.cli.group import tasktracker; "
+        "import sys; from tasktracker_cli.group import tasktracker; "
         f"tasktracker({words!r}, standalone_mode=False); "
         "print([name for name in ('httpx', 'rich', 'asyncio') if name in sys.modules])"
     )

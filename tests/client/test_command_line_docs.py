@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
-from tasktracker_client.cli.exits import MEANINGS, Exit
-from tasktracker_client.cli.group import tasktracker
+from tasktracker_cli.exits import MEANINGS, Exit
+from tasktracker_cli.group import tasktracker
 
 from .command_line import COMMAND, SECONDS, environ
 

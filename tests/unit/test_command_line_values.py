@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasktracker_client.cli import values
-from tasktracker_client.cli.exits import Exit, ending_of
-from tasktracker_client.cli.output import printable
-from tasktracker_client.cli.reading import Reading, reading_of
+from tasktracker_cli import values
+from tasktracker_cli.exits import Exit, ending_of
+from tasktracker_cli.output import printable
+from tasktracker_cli.reading import Reading, reading_of
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasktracker_client.cli.output_lines import ENTRY_BYTES, LINGER_SECONDS, Entries, Line, Splitter
+from tasktracker_cli.output_lines import ENTRY_BYTES, LINGER_SECONDS, Entries, Line, Splitter
 from tasktracker_schema.limits import PROGRESS_ENTRY_BYTES
 
 

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tasktracker_client.cli.exits import Exit, exit_codes
-from tasktracker_client.cli.output import is_terminal, printable, write_line
-from tasktracker_client.cli.service import client, service_options
-from tasktracker_client.cli.showing import READ_ATTEMPTS
+from tasktracker_cli.exits import Exit, exit_codes
+from tasktracker_cli.output import is_terminal, printable, write_line
+from tasktracker_cli.service import client, service_options
+from tasktracker_cli.showing import READ_ATTEMPTS
 
 if TYPE_CHECKING:
     from tasktracker_client import Stats

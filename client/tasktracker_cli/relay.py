@@ -5,7 +5,7 @@ import threading
 import time
 from typing import IO, Final
 
-from tasktracker_client.cli.output_lines import Entries, Splitter, StreamName
+from tasktracker_cli.output_lines import Entries, Splitter, StreamName
 
 _CHUNK: Final = 64 * 1024
 _FULL_BYTES: Final = 1024 * 1024

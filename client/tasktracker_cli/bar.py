@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from tasktracker_cli.output import compact, printable
+from tasktracker_cli.reading import reading_of
 from tasktracker_client import Gap, Lifecycle, StatusChange
 from tasktracker_client import Progress as Entry
-from tasktracker_client.cli.output import compact, printable
-from tasktracker_client.cli.reading import reading_of
 
 if TYPE_CHECKING:
     from tasktracker_client import TrackEvent

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from tasktracker_client.cli.exits import Exit, told
+from tasktracker_cli.exits import Exit, told
 
 
 def for_each(task_ids: Iterable[str], act: Callable[[str], None]) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from tasktracker_client.cli import values
-from tasktracker_client.cli.exits import Exit, exit_codes
-from tasktracker_client.cli.output import is_terminal, printable, write_line
-from tasktracker_client.cli.reading import reading_of
-from tasktracker_client.cli.service import client, service_options
-from tasktracker_client.cli.showing import READ_ATTEMPTS
+from tasktracker_cli import values
+from tasktracker_cli.exits import Exit, exit_codes
+from tasktracker_cli.output import is_terminal, printable, write_line
+from tasktracker_cli.reading import reading_of
+from tasktracker_cli.service import client, service_options
+from tasktracker_cli.showing import READ_ATTEMPTS
 
 if TYPE_CHECKING:
     from tasktracker_client import TaskRow

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tasktracker_client.cli import values
-from tasktracker_client.cli.envelopes import envelope
-from tasktracker_client.cli.exits import ENDINGS, Exit, ending_of, exit_codes
-from tasktracker_client.cli.output import is_terminal, write_line
-from tasktracker_client.cli.service import client, service_options
+from tasktracker_cli import values
+from tasktracker_cli.envelopes import envelope
+from tasktracker_cli.exits import ENDINGS, Exit, ending_of, exit_codes
+from tasktracker_cli.output import is_terminal, write_line
+from tasktracker_cli.service import client, service_options
 
 if TYPE_CHECKING:
     from tasktracker_client import TaskTracker, TrackEvent
@@ -77,7 +77,7 @@ def _write(task_id: str, tracker: "TaskTracker", following: Following) -> Exit:
 
 
 def _draw(task_id: str, tracker: "TaskTracker", following: Following) -> Exit:
-    from tasktracker_client.cli.bar import Bar
+    from tasktracker_cli.bar import Bar
 
     code = Exit.OK
     with Bar(task_id, lifecycle=following.lifecycle) as bar:

@@ -2,11 +2,11 @@
 
 import click
 
-from tasktracker_client.cli import values
-from tasktracker_client.cli.exits import ENDINGS, exit_codes
-from tasktracker_client.cli.output import write_value
-from tasktracker_client.cli.service import client, service_options
-from tasktracker_client.cli.showing import READ_ATTEMPTS
+from tasktracker_cli import values
+from tasktracker_cli.exits import ENDINGS, exit_codes
+from tasktracker_cli.output import write_value
+from tasktracker_cli.service import client, service_options
+from tasktracker_cli.showing import READ_ATTEMPTS
 
 PATIENT_ATTEMPTS = 40
 """Some five minutes: a restart of the service is waited out."""

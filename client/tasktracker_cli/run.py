@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from tasktracker_client.cli import values
-from tasktracker_client.cli.exits import Exit, told
-from tasktracker_client.cli.service import address, client, service_options
+from tasktracker_cli import values
+from tasktracker_cli.exits import Exit, told
+from tasktracker_cli.service import address, client, service_options
 
 if TYPE_CHECKING:
     from tasktracker_client import TaskTrackerError
@@ -83,9 +83,9 @@ def run(
       tasktracker run backup.nightly -- pg_dump -v mydb -f mydb.sql
       tasktracker run report --id report-2026-01 --json-progress -- ./report.sh
     """
+    from tasktracker_cli.running import Manner, run_command
+    from tasktracker_cli.tracked import tracked
     from tasktracker_client import TaskTrackerError
-    from tasktracker_client.cli.running import Manner, run_command
-    from tasktracker_client.cli.tracked import tracked
 
     request["params"] = request["params"] or _description(command)
     manner = Manner(grace_seconds=grace, json_progress=json_progress, forward=not quiet)

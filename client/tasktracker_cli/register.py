@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from tasktracker_client.cli import values
-from tasktracker_client.cli.exits import ENDINGS, exit_codes
-from tasktracker_client.cli.output import write_value
-from tasktracker_client.cli.service import client, service_options
+from tasktracker_cli import values
+from tasktracker_cli.exits import ENDINGS, exit_codes
+from tasktracker_cli.output import write_value
+from tasktracker_cli.service import client, service_options
 
 
 @click.command(epilog=exit_codes(*ENDINGS))
@@ -59,10 +59,10 @@ def register(as_json: bool, then_track: bool, then_wait: bool, **request: Any) -
         return
     click.echo(registered.task_id, err=True)
     if then_wait:
-        from tasktracker_client.cli.waiting import wait_for
+        from tasktracker_cli.waiting import wait_for
 
         wait_for(registered.task_id, None)
     else:
-        from tasktracker_client.cli.tracking import track_to_end
+        from tasktracker_cli.tracking import track_to_end
 
         track_to_end(registered.task_id)

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import click
 
+from tasktracker_cli.child import Child, exit_code, signal_name
+from tasktracker_cli.exits import Exit
+from tasktracker_cli.relay import Relay
+from tasktracker_cli.tracked import Tracked
 from tasktracker_client import TaskTrackerError
-from tasktracker_client.cli.child import Child, exit_code, signal_name
-from tasktracker_client.cli.exits import Exit
-from tasktracker_client.cli.relay import Relay
-from tasktracker_client.cli.tracked import Tracked
 
 _DRAIN_SECONDS: Final = 2.0
 """After the command's end, for output that something it left behind still holds open."""

@@ -2,11 +2,11 @@
 
 import click
 
-from tasktracker_client.cli import values
-from tasktracker_client.cli.each import for_each
-from tasktracker_client.cli.exits import Exit, exit_codes
-from tasktracker_client.cli.output import write_value
-from tasktracker_client.cli.service import client, service_options
+from tasktracker_cli import values
+from tasktracker_cli.each import for_each
+from tasktracker_cli.exits import Exit, exit_codes
+from tasktracker_cli.output import write_value
+from tasktracker_cli.service import client, service_options
 
 _CODES = exit_codes(Exit.OK, Exit.REFUSED, Exit.NO_ANSWER)
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import click
 
-from tasktracker_client.cli.exits import Exit, exit_codes, told
-from tasktracker_client.cli.service import address, service_options
+from tasktracker_cli.exits import Exit, exit_codes, told
+from tasktracker_cli.service import address, service_options
 from tasktracker_schema import __version__
 
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tasktracker_client.cli.service import service_options, settings
+from tasktracker_cli.service import service_options, settings
 
 if TYPE_CHECKING:
     from tasktracker_client import WorkerPool

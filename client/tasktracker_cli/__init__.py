@@ -11,6 +11,6 @@ def main() -> None:
     """Run the command that the arguments name; without the extra, say what to install."""
     if not all(map(find_spec, _NEEDED)):
         sys.exit("tasktracker: the command line is an extra: pip install 'tasktracker-client[cli]'")
-    from tasktracker_client.cli.group import tasktracker
+    from tasktracker_cli.group import tasktracker
 
     tasktracker(prog_name="tasktracker")
