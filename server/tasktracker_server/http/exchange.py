@@ -145,7 +145,7 @@ class Exchange(HTTPMessageDelegate):
     def _begin(self, target: Target) -> None:
         front = self._front
         self.phase = Phase.ANSWERING
-        call = Call(front.service, front.options, target.task_id, self._out.request_id)
+        call = Call(front.service, front.options, front.turns, target.task_id, self._out.request_id)
         call.headers = self._headers
         call.query = self._query
         call.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)

@@ -10,6 +10,7 @@ from tasktracker_server.http.endpoints import ENDPOINTS, Endpoint
 from tasktracker_server.http.options import HttpOptions
 from tasktracker_server.http.ports import Service
 from tasktracker_server.http.routing import Router
+from tasktracker_server.http.turns import Turns
 
 
 class Answering(Protocol):
@@ -35,6 +36,7 @@ class Front:
         self.loop = asyncio.get_running_loop()
         self.router = Router(ROUTES)
         self.endpoints = {route.name: endpoints[route.name] for route in ROUTES}
+        self.turns = Turns()
         self.draining = False
         """Whether answers tell their caller to connect elsewhere next time."""
         self.running: set[Answering] = set()
