@@ -122,6 +122,55 @@ def test_each_item_is_asked_for_its_key_once_however_long_it_waits() -> None:
     assert asked == 500
 
 
+def test_equal_items_that_wait_are_done_once_for_all_who_asked() -> None:
+    batches = Batches()
+    each = coalescer(batches, once=True)
+    same, other = Item(1, "a"), Item(2, "a")
+
+    results = asyncio.run(submit_all(each, [same] * 1_000 + [other] * 3 + [same, Item(3, "b")]))
+
+    assert results == [10] * 1_000 + [20] * 3 + [10, 30]
+    assert batches.all == [[same, Item(3, "b")], [other], [same]]
+
+
+def test_an_item_that_is_under_way_is_not_joined() -> None:
+    batches = Batches()
+
+    async def later() -> tuple[int, int, int]:
+        each = coalescer(batches, once=True)
+        first = asyncio.create_task(each.submit(Item(1, "a")))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return await asyncio.gather(first, each.submit(Item(1, "a")), each.submit(Item(1, "a")))
+
+    assert asyncio.run(later()) == (10, 10, 10)
+    assert batches.all == [[Item(1, "a")]] * 2
+
+
+def test_who_leaves_takes_nothing_from_those_who_asked_for_the_same() -> None:
+    batches = Batches()
+
+    async def leaving() -> list[int]:
+        each = coalescer(batches, once=True)
+        asked = [asyncio.create_task(each.submit(Item(1, "a"))) for _ in range(3)]
+        await asyncio.sleep(0)
+        asked[0].cancel()
+        return await asyncio.gather(*asked[1:])
+
+    assert asyncio.run(leaving()) == [10, 10]
+
+
+def test_the_line_of_a_key_is_bounded_where_equal_items_are_done_once() -> None:
+    batches = Batches()
+    each = coalescer(batches, once=True, lane=Lane(max_line=4))
+
+    results = asyncio.run(submit_all(each, [Item(n, "a") for n in range(10)]))
+
+    assert results[:5] == [0, 10, 20, 30, 40]
+    assert all(isinstance(result, Overloaded) for result in results[5:])
+    assert asyncio.run(coalescer(batches, once=True).submit(Item(7, "a"))) == 70
+
+
 def test_a_batch_ends_before_the_item_that_would_make_it_too_large() -> None:
     batches = Batches()
     sizes = [40, 40, 40, 250, 1, 99, 1]

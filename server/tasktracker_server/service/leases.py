@@ -57,10 +57,10 @@ class Leases:
         self._pause = pause
         self._room = room
         self._beating: Coalescer[Beat, BeatOutcome | None] = Coalescer(
-            self._beat, key=lambda beat: beat.id, lane=lane
+            self._beat, key=lambda beat: beat.id, once=True, lane=lane
         )
         self._releasing: Coalescer[Release, ReleaseOutcome | None] = Coalescer(
-            self._release, key=lambda release: release.id, lane=lane
+            self._release, key=lambda release: release.id, once=True, lane=lane
         )
 
     async def heartbeat(self, task_id: str, wanted: HeartbeatTask) -> Heartbeat:
