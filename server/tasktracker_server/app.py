@@ -264,6 +264,7 @@ def _http_options(settings: Settings) -> HttpOptions:
         require_attempt=settings.require_attempt,
         body_limit=settings.body_limit,
         array_body_limit=settings.array_body_limit,
+        bodies_limit=settings.bodies_limit,
         progress_entry_limit=settings.progress_entry_limit,
         stream_write_timeout=settings.stream_write_timeout,
     )
