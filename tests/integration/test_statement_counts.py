@@ -2,19 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tasktracker_schema.requests import CancelTask, HeartbeatTask, RegisterTask, ReleaseTask, StartTask
-from tasktracker_server import app
 from tasktracker_server.core.errors import Overloaded
 from tasktracker_server.service.service import Service
-from tasktracker_server.settings import Settings
 from tasktracker_server.store.database import Database
-
-T = TypeVar("T")
 
 COUNT = 1_000
 
@@ -31,20 +27,6 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(Database, "fetch", counting)
     return counted
-
-
-@pytest.fixture
-def within(
-    database_url: str, redis_url: str, redis_prefix: str
-) -> Callable[[Callable[[Service], Awaitable[T]]], T]:
-    """Runs a story in a whole service that listens to nobody."""
-    settings = Settings(database_url=database_url, redis_url=redis_url, redis_prefix=redis_prefix)
-
-    async def run(story: Callable[[Service], Awaitable[T]]) -> T:
-        async with app._service(settings) as service:
-            return await story(service)
-
-    return lambda story: asyncio.run(run(story))
 
 
 async def held(service: Service) -> str:
