@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from tasktracker_schema.requests import CancelTask, HeartbeatTask, RegisterTask, ReleaseTask, StartTask
+from tasktracker_schema.requests import (
+    CancelTask,
+    ClaimTask,
+    HeartbeatTask,
+    RegisterTask,
+    ReleaseTask,
+    StartTask,
+)
 from tasktracker_server.core.errors import Overloaded
 from tasktracker_server.service.service import Service
 from tasktracker_server.store.database import Database
@@ -67,6 +74,31 @@ def test_a_thousand_different_heartbeats_for_one_task_are_few_statements_and_the
     refused = [answer for answer in answers if isinstance(answer, BaseException)]
     assert len(refused) == COUNT - statements["heartbeat"]
     assert all(isinstance(error, Overloaded) for error in refused)
+
+
+def test_a_claim_beside_a_thousand_of_as_many_types_waits_for_a_statement_or_two(
+    within: Callable[..., Any], statements: Counter[str]
+) -> None:
+    async def story(service: Service) -> list[int]:
+        claims = service.claims
+        before: list[int] = []
+
+        async def beside(claim: Callable[[ClaimTask], Any], worker: str) -> None:
+            await claim(ClaimTask(task_types=["a", "b"], worker_id=worker))
+            before.append(statements["claim_many_types"])
+
+        for claim in (claims.claim, claims.claim_bare):
+            statements.clear()
+            many = asyncio.gather(
+                *(claim(ClaimTask(task_types=["x", str(n)], worker_id="many")) for n in range(COUNT))
+            )
+            await asyncio.gather(*(beside(claim, f"w{n}") for n in range(3)))
+            await many
+            assert statements["claim_many_types"] == COUNT + 1
+        return before
+
+    # A statement or two, and those that pass by while a new connection is opened for it.
+    assert max(within(story)) < COUNT // 20
 
 
 @pytest.mark.parametrize("verb", ["release", "cancel"])

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from tasktracker_schema import limits
 from tasktracker_server.core.errors import Overloaded
+from tasktracker_server.core.lines import ONE_PLACE, Line, Place
 
 I = TypeVar("I")  # noqa: E741 - the conventional name for an item type
 R = TypeVar("R")
@@ -61,8 +62,10 @@ class Coalescer(Generic[I, R]):
     alone, one raised by ``run`` for all. First come, first served; but items with the same ``key`` (unless
     it is ``None``) are run one after another, and each lines up when the one before it is done, so that a
     busy key holds up no other. With ``once`` an item that equals the last one waiting with its key is done
-    along with it. ``size`` tells an item's bytes. Whoever is cancelled before its batch starts is left out
-    of it; afterwards its result goes to ``on_dropped``, which does not go with ``once``.
+    along with it. With a ``place`` (whose an item is, and its group) a batch is of one group only, and
+    owners take turns, so that none waits for all that another one wants. ``size`` tells an item's bytes.
+    Whoever is cancelled before its batch starts is left out of it; afterwards its result goes to
+    ``on_dropped``, which does not go with ``once``.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Coalescer(Generic[I, R]):
         size: Callable[[I], int] | None = None,
         on_dropped: Callable[[I, R], None] | None = None,
         once: bool = False,
+        place: Callable[[I], Place] | None = None,
         lane: Lane = SINGLE,
     ) -> None:
         self._run = run
@@ -83,7 +87,7 @@ class Coalescer(Generic[I, R]):
         self._lane = lane
         self._free = lane.in_flight
         self._waiting = 0
-        self._ready: deque[_Call[I, R]] = deque()
+        self._ready: Line[_Call[I, R]] = Line(lambda call: ONE_PLACE if place is None else place(call.item))
         """Those whose turn it is: at most one of a key, and none of a key that is under way."""
         self._behind: dict[Hashable, deque[_Call[I, R]] | None] = {}
         """Each key of which one is ready or under way, and those that wait for it to be done."""
@@ -157,9 +161,14 @@ class Coalescer(Generic[I, R]):
 
     def _take(self) -> list[_Call[I, R]]:
         batch: list[_Call[I, R]] = []
+        while self._ready and not batch:
+            self._ready.begin_turn()
+            self._fill(batch)
+        return batch
+
+    def _fill(self, batch: list[_Call[I, R]]) -> None:
         size = 0
-        while self._ready and len(batch) < self._lane.max_items:
-            call = self._ready[0]
+        while len(batch) < self._lane.max_items and (call := self._ready.first()) is not None:
             if call.is_given_up:
                 self._leave_line()
                 self._let_next(call.key)
@@ -169,10 +178,9 @@ class Coalescer(Generic[I, R]):
                 if batch and size > self._lane.max_bytes:
                     break
             batch.append(self._leave_line())
-        return batch
 
     def _leave_line(self) -> _Call[I, R]:
-        call = self._ready.popleft()
+        call = self._ready.pop()
         self._waiting -= 1
         if self._once and self._last.get(call.key) is call:
             del self._last[call.key]
