@@ -96,8 +96,8 @@ def test_turns_are_given_up_between_steps_and_shared_by_what_runs_at_once() -> N
         return results, turns.taken
 
     assert asyncio.run(run(1))[0] == ["done"]
-    assert asyncio.run(run(1))[1] >= 5
-    assert asyncio.run(run(4))[1] >= 20
+    assert asyncio.run(run(1))[1] >= 3
+    assert asyncio.run(run(4))[1] >= 6
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +119,10 @@ def test_others_are_answered_while_a_large_body_is_read(served: Serving, path: s
     entry = b'{"taskId":"x","result":%b}' % filled(b"1e300", 16_000)
     before = served.server._front.turns.taken
 
-    large.request("POST", path, body % b",".join([entry] * 900))
+    large.request("POST", path, body % b",".join([entry] * 250))
     while served.server._front.turns.taken == before:
         assert small.exchange("GET", "/healthz").status_code == 200
     answer = large.answer()
 
     assert answer.status_code == 200, answer.text
-    assert served.server._front.turns.taken - before >= 10
+    assert served.server._front.turns.taken - before >= 5
