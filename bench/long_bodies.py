@@ -17,7 +17,7 @@ from rich.table import Table
 
 from tasktracker_schema import limits
 from tasktracker_server.core.errors import TrackerError
-from tasktracker_server.core.opaque import Steps
+from tasktracker_server.core.steps import Steps
 from tasktracker_server.http.acting import read_items
 from tasktracker_server.http.acts import ACTS, Act
 from tasktracker_server.http.options import HttpOptions

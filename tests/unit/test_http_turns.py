@@ -10,7 +10,7 @@ from tasktracker_schema import limits, requests
 from tasktracker_schema.routes import BASE_PATH as BASE
 from tasktracker_server.core import opaque, spans
 from tasktracker_server.core.errors import TrackerError
-from tasktracker_server.core.opaque import Steps
+from tasktracker_server.core.steps import Steps, done
 from tasktracker_server.http.bodies import BodyReader
 from tasktracker_server.http.turns import Turns
 from unit.http_serving import Serving, serving
@@ -78,7 +78,7 @@ def test_no_more_than_a_mebibyte_is_decoded_in_one_go(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(reader, "_decode", decode)
 
-    opaque.done(reader.in_steps(b'{"items":[%b]}' % b",".join([b'"%b"' % (b"x" * 16_000)] * 1000)))
+    done(reader.in_steps(b'{"items":[%b]}' % b",".join([b'"%b"' % (b"x" * 16_000)] * 1000)))
 
     assert max(decoded) <= spans.LARGE
 

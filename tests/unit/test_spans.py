@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasktracker_server.core import spans
-from tasktracker_server.core.opaque import done
 from tasktracker_server.core.spans import Members, NotJson, Span
+from tasktracker_server.core.steps import done
 
 LONG = spans._WINDOW * 3
 texts = st.text(max_size=8) | st.sampled_from(['"', "\\", "[{", "]}", '\\"', "x" * 100])

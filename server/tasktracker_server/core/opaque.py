@@ -8,8 +8,7 @@ after each little piece of its work, for its caller to let others have their tur
 
 import math
 import re
-from collections.abc import Generator
-from typing import Annotated, Final, NoReturn, TypeAlias, TypeVar
+from typing import Annotated, Final, NoReturn
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -17,10 +16,7 @@ from msgspec import Meta, Raw, Struct
 from tasktracker_schema import limits
 from tasktracker_server.core import spans
 from tasktracker_server.core.errors import InvalidRequest, TooLarge
-
-T = TypeVar("T")
-Steps: TypeAlias = Generator[None, None, T]
-"""Work that is done a step at a time, and what comes of it."""
+from tasktracker_server.core.steps import Steps, done
 
 _SCALE_MAX: Final = 16_383
 """Digits after the point that PostgreSQL's numeric keeps."""
@@ -63,16 +59,6 @@ class Entry(Struct, frozen=True, gc=False):
     """The number its caller gave it."""
     data: bytes
     """A JSON object without ``seqId`` and without line breaks; a first member can be put in after ``{``."""
-
-
-def done(steps: Steps[T]) -> T:
-    """What comes of work in steps, done in one go."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: T = end.value
-            return found
 
 
 def check(raw: bytes, field: str) -> None:

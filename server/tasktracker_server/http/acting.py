@@ -12,7 +12,7 @@ from tasktracker_schema import answers, routes
 from tasktracker_schema.names import TaskId
 from tasktracker_schema.requests import BulkItems, BulkTasks, Request
 from tasktracker_server.core.errors import TooLarge, TrackerError
-from tasktracker_server.core.opaque import Steps
+from tasktracker_server.core.steps import Steps
 from tasktracker_server.http.acts import Act, Wish, next_of
 from tasktracker_server.http.answers import JSON, Reply, answered, broken, refused
 from tasktracker_server.http.bodies import BodyReader

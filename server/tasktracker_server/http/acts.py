@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from tasktracker_schema import answers, requests, routes
 from tasktracker_schema.answers import Answer
 from tasktracker_server.core import opaque
-from tasktracker_server.core.opaque import Entry, Steps
+from tasktracker_server.core.opaque import Entry
+from tasktracker_server.core.steps import Steps
 from tasktracker_server.http.bodies import BodyReader
 from tasktracker_server.http.calls import Call
 from tasktracker_server.http.options import HttpOptions

@@ -18,7 +18,8 @@ from tasktracker_schema.names import Timestamp
 from tasktracker_schema.requests import Request
 from tasktracker_server.core import spans
 from tasktracker_server.core.errors import InvalidJson, InvalidRequest, TrackerError
-from tasktracker_server.core.opaque import Steps, done, escape_problem, unsound_escape
+from tasktracker_server.core.opaque import escape_problem, unsound_escape
+from tasktracker_server.core.steps import Steps, done
 from tasktracker_server.http.parts import invalid_json, parts_of, path_to
 from tasktracker_server.http.wording import problem
 

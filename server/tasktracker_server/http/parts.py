@@ -9,8 +9,9 @@ from msgspec import Raw
 from tasktracker_schema import limits
 from tasktracker_server.core import spans
 from tasktracker_server.core.errors import InvalidJson, InvalidRequest
-from tasktracker_server.core.opaque import Steps, unsound_escape
+from tasktracker_server.core.opaque import unsound_escape
 from tasktracker_server.core.spans import Elements, NotJson, Span
+from tasktracker_server.core.steps import Steps
 
 _ELEMENTS_MAX: Final = max(limits.BULK_ITEMS_MAX, limits.PROGRESS_ENTRIES_MAX)
 _SMALL: Final = 64 * 1024

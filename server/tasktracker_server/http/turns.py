@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final, TypeVar
 
-from tasktracker_server.core.opaque import Steps
+from tasktracker_server.core.steps import Steps
 
 T = TypeVar("T")
 
