@@ -20,7 +20,7 @@ def envelope(event: "TrackEvent") -> dict[str, Any]:
         name, data = "status_change", {"status": event.status, "final": False, "reason": event.reason}
         data |= {"workerId": event.worker_id, "attempt": event.attempt}
         data["cancelRequested"] = event.cancel_requested
-    return {"event": name, "data": data, "taskId": event.task_id, "timestamp": _utc(event)}
+    return {"event": name, "data": data, "taskId": event.task_id, "timestamp": event.timestamp}
 
 
 def _ending(event: Any) -> dict[str, Any]:
@@ -30,8 +30,3 @@ def _ending(event: Any) -> dict[str, Any]:
     elif event.status == "failed":
         data |= {"error": event.error, "newTaskId": event.new_task_id}
     return data
-
-
-def _utc(event: Any) -> str:
-    text: str = event.timestamp.isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

@@ -92,12 +92,15 @@ class _Entry:
             and len(self.lines) < ENTRY_LINES
         )
 
-    def add(self, line: bytes, is_transient: bool) -> None:
+    def add(self, line: bytes, is_transient: bool) -> int:
+        """Add a line; by how many bytes that made it grow."""
+        before = self.size
         if self.ends_transient:
             self.size -= len(self.lines.pop()) + 1
         self.lines.append(line)
         self.size += len(line) + 1
         self.ends_transient = is_transient
+        return self.size - before
 
     def encoded(self) -> bytes:
         if self.whole is not None:
@@ -111,28 +114,28 @@ class Entries:
     def __init__(self, *, json_progress: bool = False) -> None:
         self._json_progress = json_progress
         self._waiting: deque[_Entry] = deque()
-
-    @property
-    def size(self) -> int:
+        self.size: int = 0
         """Bytes that wait to be taken."""
-        return sum(each.size for each in self._waiting)
 
     def add(self, stream: StreamName, line: Line, now: float) -> None:
         """Add a line, to the entry before it where that takes it."""
         whole = _object(line.text) if self._json_progress and stream == "stdout" else None
         if whole is not None:
             self._waiting.append(_Entry(stream, now, size=len(whole), whole=whole))
+            self.size += len(whole)
             return
         encoded = _fitting(line.text)
         if not self._waiting or not self._waiting[-1].takes(stream, len(encoded) + 1):
             self._waiting.append(_Entry(stream, now))
-        self._waiting[-1].add(encoded, line.is_transient)
+        self.size += self._waiting[-1].add(encoded, line.is_transient)
 
     def take(self, now: float, *, all_of_it: bool = False) -> bytes | None:
         """The JSON of the oldest entry, once nothing more goes into it."""
         if not self._waiting or not (all_of_it or self.due_at <= now):
             return None
-        return self._waiting.popleft().encoded()
+        entry = self._waiting.popleft()
+        self.size -= entry.size
+        return entry.encoded()
 
     @property
     def due_at(self) -> float:

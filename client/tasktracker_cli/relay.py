@@ -1,6 +1,7 @@
 """Carries a command's output: on to the terminal at once, and into progress entries."""
 
 import os
+import select
 import threading
 import time
 from typing import IO, Final
@@ -59,8 +60,7 @@ class Relay:
         splitter = Splitter()
         try:
             while chunk := os.read(pipe.fileno(), _CHUNK):
-                if self._forward:
-                    _write(to, chunk)
+                self._pass_on(to, chunk)
                 self._add(stream, splitter, chunk)
         except BrokenPipeError:
             pass  # our reader is gone: the command gets to know as if it wrote to it by itself
@@ -70,6 +70,15 @@ class Relay:
             with self._changed:
                 self._open -= 1
             self.news.set()
+
+    def _pass_on(self, to: int, chunk: bytes) -> None:
+        try:
+            if self._forward:
+                _write(to, chunk)
+        except BrokenPipeError:
+            raise
+        except OSError:  # a full disk, a terminal that was closed: the task is told all the same
+            self._forward = False
 
     def _add(self, stream: StreamName, splitter: Splitter, chunk: bytes | None) -> None:
         with self._changed:
@@ -85,4 +94,7 @@ class Relay:
 def _write(to: int, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
-        view = view[os.write(to, view) :]
+        try:
+            view = view[os.write(to, view) :]
+        except BlockingIOError:
+            select.select([], [to], [])

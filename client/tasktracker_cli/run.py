@@ -87,6 +87,8 @@ def run(
     from tasktracker_cli.tracked import tracked
     from tasktracker_client import TaskTrackerError
 
+    if not hasattr(os, "killpg"):
+        raise click.UsageError("this system has no process groups, which run needs")
     request["params"] = request["params"] or _description(command)
     manner = Manner(grace_seconds=grace, json_progress=json_progress, forward=not quiet)
     try:

@@ -1,13 +1,20 @@
 """A task of one's own in hand: registered, started, kept by heartbeats, ended."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import click
 
-from tasktracker_client import ApiError, CancelRequested, HistoryFull, LeaseLost, TaskTracker
+from tasktracker_client import (
+    ApiError,
+    CancelRequested,
+    HistoryFull,
+    LeaseLost,
+    TaskTracker,
+    TaskTrackerError,
+)
 from tasktracker_client._held import Held
 from tasktracker_client._job import Job
 from tasktracker_client._keeper import Keeper, ThreadBeats
@@ -68,7 +75,12 @@ def tracked(
     worker_id = new_worker_id()
     hidden_until = datetime.now(UTC) + _HIDDEN
     registered = tracker.register(task_type, run_at=hidden_until, max_attempts=1, **request)
-    tracker.start(registered, worker_id=worker_id, lease_seconds=lease_seconds)
+    try:
+        tracker.start(registered, worker_id=worker_id, lease_seconds=lease_seconds)
+    except TaskTrackerError:
+        with suppress(TaskTrackerError):
+            tracker.cancel(registered, reason="Its command was not started.")
+        raise
     task = tracker.get(registered, progress=False)
     held = Held(Hold(task.id, worker_id, task.attempt), lease_seconds)
     keeper = Keeper(tracker.config, None, ThreadBeats)

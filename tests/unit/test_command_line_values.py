@@ -1,7 +1,7 @@
 """What the command line reads from arguments and from progress entries."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import click
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tasktracker_cli import values
 from tasktracker_cli.exits import Exit, ending_of
-from tasktracker_cli.output import printable
+from tasktracker_cli.output import compact, printable
 from tasktracker_cli.reading import Reading, reading_of
+from tasktracker_schema.answers import TaskPage
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -74,7 +75,7 @@ def test_any_entry_can_be_read_and_shown(data: dict[str, Any]) -> None:
     reading = reading_of(data)
 
     assert reading.percent is None or 0 <= reading.percent <= 100
-    assert all(each.isprintable() for each in printable(reading.message))
+    assert not {"\x1b", "\x07", "\n", "\r"} & set(printable(reading.message))
 
 
 @pytest.mark.parametrize(
@@ -89,3 +90,19 @@ def test_any_entry_can_be_read_and_shown(data: dict[str, Any]) -> None:
 )
 def test_endings_have_exit_codes(status: str, error: object, code: Exit) -> None:
     assert ending_of(status, error) is code
+
+
+def test_values_are_written_in_the_words_of_the_api() -> None:
+    moment = datetime(2026, 1, 31, 12, 0, 0, 5000, tzinfo=timezone(timedelta(hours=1)))
+    page = TaskPage(tasks=[], next_cursor="c")
+
+    assert compact({"at": [moment], "page": page}) == (
+        '{"at":["2026-01-31T11:00:00.005Z"],"page":{"tasks":[],"nextCursor":"c"}}'
+    )
+
+
+def test_text_of_others_steers_no_terminal() -> None:
+    assert printable("a\tb\xa0é\u2028\x1b[2J\u202e\N{GRINNING FACE}") == (
+        "a       b\xa0é\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[2J"
+        "\N{REPLACEMENT CHARACTER}\N{GRINNING FACE}"
+    )

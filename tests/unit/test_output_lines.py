@@ -19,9 +19,11 @@ def lines(*chunks: bytes, line_bytes: int = 100) -> list[str]:
 
 def all_of(entries: Entries) -> list[Any]:
     found = []
+    assert (entries.size > 0) == (entries.due_at < float("inf"))
     while (entry := entries.take(0.0, all_of_it=True)) is not None:
         assert len(entry) <= PROGRESS_ENTRY_BYTES - 64
         found.append(json.loads(entry))
+    assert entries.size == 0
     return found
 
 
