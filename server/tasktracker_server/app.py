@@ -11,6 +11,7 @@ import psycopg
 
 from tasktracker_schema import __version__
 from tasktracker_server.core.coalescing import BULK, SINGLE, Lane
+from tasktracker_server.core.log import HistoryLimits
 from tasktracker_server.http.options import HttpOptions
 from tasktracker_server.http.server import HttpServer
 from tasktracker_server.live.bus import EventBus
@@ -110,6 +111,7 @@ async def migrate_when_reachable(database_url: str, stop: asyncio.Event) -> None
 class _Stores:
     """What does I/O, opened."""
 
+    database: Database
     tasks: TaskStore
     histories: HistoryStore
     lists: ListStore
@@ -140,6 +142,8 @@ class _Work:
 
 def _work(stores: _Stores, settings: Settings) -> _Work:
     announcer = Announcer(stores.live)
+    # Repeated, a change finds itself made already and is not told again: whoever listens has missed it.
+    stores.database.on_doubt = announcer.missed
     ending = Ending(stores.tasks, stores.histories, stores.live, announcer)
     renewals = Renewals(stores.tasks, stores.live, ending)
     room = WaitingRoom(stores.tasks, stores.live, limit=settings.waiting_claims_limit)
@@ -241,13 +245,13 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
     )
     client = LiveClient(settings.redis_url)
     keys = Keys(settings.redis_prefix)
-    live = ProgressLog(
-        client, keys, max_entries=settings.history_entries_limit, max_bytes=settings.history_bytes_limit
-    )
+    history_limits = HistoryLimits(settings.history_entries_limit, settings.history_bytes_limit)
+    live = ProgressLog(client, keys, history_limits)
     stack.push_async_callback(database.aclose)
     stack.push_async_callback(client.aclose)
     await database.open()
     return _Stores(
+        database,
         TaskStore(database),
         HistoryStore(database),
         ListStore(database),

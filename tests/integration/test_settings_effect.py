@@ -176,6 +176,43 @@ def test_a_history_takes_no_more_entries_than_the_limit_and_the_task_can_still_e
     assert held.complete().status_code == 200
 
 
+@of("history_entries_limit")
+@pytest.mark.parametrize("verb", ["complete", "fail"])
+@pytest.mark.parametrize("before", [0, 1])
+def test_neither_do_entries_that_come_with_an_end(small: Set, before: int, verb: str) -> None:
+    held = small.held()
+    held.append(before)
+
+    over = small.driver.post(held.task_id, verb, {**held.identity, "progress": [{}] * (ENTRIES + 1 - before)})
+    assert (over.status_code, over.json()["code"]) == (413, "history_full")
+    assert held.task()["status"] == "in_progress"
+
+    fits = [small.driver.post(held.task_id, verb, {**held.identity, "progress": [{}] * (ENTRIES - before)})]
+    fits.append(small.driver.post(held.task_id, verb, {**held.identity, "progress": [{}] * (ENTRIES + 1)}))
+    assert [answer.status_code for answer in fits] == [200, 200]
+    assert len(held.task()["progressHistory"]) == ENTRIES
+
+
+@of("progress_entry_limit")
+def test_an_entry_over_the_limit_that_comes_with_an_end_is_refused(small: Set) -> None:
+    held = small.held()
+
+    assert held.complete(progress={"text": "x" * 70}).json()["code"] == "too_large"
+    assert held.task()["status"] == "in_progress"
+
+
+@of("history_bytes_limit")
+@pytest.mark.parametrize("size", [1_100, 400])
+def test_entries_that_come_with_an_end_hold_no_more_bytes_than_the_limit(hasty: Set, size: int) -> None:
+    held = hasty.held()
+
+    answer = held.complete(progress=[{"text": "x" * size}] * 3)
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "history_full")
+    assert held.task()["status"] == "in_progress"
+    assert held.complete(progress=[{"text": "x" * 300}] * 3).status_code == 200
+
+
 @of("history_bytes_limit")
 def test_a_history_takes_no_more_bytes_than_the_limit(hasty: Set) -> None:
     held = hasty.held()

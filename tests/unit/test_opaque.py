@@ -257,6 +257,19 @@ def test_the_size_of_an_entry_is_bounded() -> None:
         opaque.entries(Raw(b'{"a":1}'), entry_limit=6)
 
 
+@pytest.mark.parametrize("array", [False, True])
+def test_an_entry_far_over_its_limit_is_refused_before_it_is_read(array: bool) -> None:
+    """What only reading it could find is not found."""
+    unread = b'{"a":"\\u0000"' + b" " * 100 + b"}"
+    given = b"[%b]" % unread if array else unread
+
+    with pytest.raises(TooLarge, match="has 114 bytes; one entry may have 28"):
+        opaque.entries(Raw(given), entry_limit=28)
+    with pytest.raises(InvalidRequest, match="cannot be stored"):
+        opaque.entries(Raw(given), entry_limit=29)
+    assert opaque.entries(Raw(b'{"a":1' + b" " * 100 + b"\n}"), entry_limit=28)[0].data == b'{"a":1}'
+
+
 # Whatever passes
 
 

@@ -10,9 +10,10 @@ from tasktracker_schema.requests import HeartbeatTask, ReleaseTask
 from tasktracker_server.core import verdicts
 from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
+from tasktracker_server.core.ends import TaskState
 from tasktracker_server.core.errors import TaskNotFound
+from tasktracker_server.core.leases import Beat, BeatOutcome, Release, ReleaseOutcome
 from tasktracker_server.core.log import Fence, Note
-from tasktracker_server.core.records import Beat, BeatOutcome, Release, ReleaseOutcome, TaskState
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.fencing import fence, note

@@ -15,9 +15,9 @@ from tasktracker_server.core.errors import (
     TaskNotFound,
     TrackerError,
 )
+from tasktracker_server.core.histories import Archive, Holder, SeedRequest
 from tasktracker_server.core.log import Append, Appended, Fence, Seed
 from tasktracker_server.core.opaque import Entry as GivenEntry
-from tasktracker_server.core.records import Archive, Holder, SeedRequest
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.ports import HistoryStore, ProgressLog
 from tasktracker_server.service.renewing import Renewals

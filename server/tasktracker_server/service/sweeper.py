@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
 from tasktracker_server.core.errors import TrackerError
-from tasktracker_server.core.records import Due
+from tasktracker_server.core.leases import Due
 from tasktracker_server.service.leases import GRACE_SECONDS, pause_seconds
 from tasktracker_server.service.ports import TaskStore
 
