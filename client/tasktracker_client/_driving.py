@@ -33,7 +33,7 @@ def request_of(call: Call[Any], config: Config, http: httpx.Client | httpx.Async
         config.base_url + call.path,
         content=call.body,
         headers=config.headers,
-        timeout=timeout_of(config.timeout, call.wait_seconds),
+        timeout=timeout_of(min(config.timeout, call.at_most), call.wait_seconds),
     )
 
 
@@ -56,7 +56,7 @@ def drive(
                 continue
             try:
                 answer = http.send(request_of(step, config, http))
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 answer = error
     except StopIteration as stop:
         value: T = stop.value
@@ -78,5 +78,5 @@ async def adrive(flow: Flow[T], config: Config, http: httpx.AsyncClient) -> T:
             continue
         try:
             answer = await http.send(request_of(step, config, http))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             answer = error

@@ -26,7 +26,8 @@ from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.following import HistoryReader
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.janitor import Janitor
-from tasktracker_server.service.leases import Leases, pause_seconds
+from tasktracker_server.service.lapsing import Lapsing, pause_seconds
+from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.paging import Paging
 from tasktracker_server.service.places import Places
 from tasktracker_server.service.progress import Progress
@@ -148,9 +149,7 @@ def _work(stores: _Stores, settings: Settings) -> _Work:
     renewals = Renewals(stores.tasks, stores.live, ending)
     room = WaitingRoom(stores.tasks, stores.live, limit=settings.waiting_claims_limit)
     tasks = Tasks(stores.tasks, stores.live, ending, announcer, room)
-    leases = Leases(
-        stores.tasks, stores.live, ending, announcer, room, pause=pause_seconds(settings.sweep_seconds)
-    )
+    leases = Leases(stores.tasks, stores.live, ending, announcer, room)
     returns = Returns(stores.tasks, leases)
     claims = Claims(stores.tasks, stores.live, tasks, announcer, room, returns)
 
@@ -193,6 +192,8 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         )
         statistics = Statistics(stores.figures)
         retention = Retention(stores.retention, stores.live, work.ending, settings.retention_ages)
+        pause = pause_seconds(settings.sweep_seconds)
+        lapsing = Lapsing(stores.tasks, work.single.leases, work.room, pause=pause)
         janitor = Janitor(stores.histories, stores.live, work.ending)
         chores = (
             *work.chores,
@@ -206,7 +207,7 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
             sweep_seconds=settings.sweep_seconds,
             when_due=(
                 work.single.finishing.sweep_timeouts,
-                work.single.leases.sweep,
+                lapsing.sweep,
                 work.single.tasks.promote,
                 janitor.pay_debts,
             ),
@@ -268,6 +269,7 @@ def _http_options(settings: Settings) -> HttpOptions:
         require_attempt=settings.require_attempt,
         body_limit=settings.body_limit,
         array_body_limit=settings.array_body_limit,
+        bodies_limit=settings.bodies_limit,
         progress_entry_limit=settings.progress_entry_limit,
         stream_write_timeout=settings.stream_write_timeout,
     )

@@ -89,6 +89,7 @@ def hasty(databases: Databases, redis_url: str, own_name: str) -> Iterator[Set]:
     """A service that waits for little, except for its sweeps."""
     settings = {
         "body_limit": 16 * 1024 * 1024,
+        "bodies_limit": 65_536,
         "history_bytes_limit": 1_024,
         "database_pool_size": 3,
         "statement_timeout_seconds": 1,
@@ -144,6 +145,21 @@ def test_writes_of_workers_have_to_name_their_attempt(small: Set) -> None:
 def test_a_body_over_the_limit_is_refused(small: Set) -> None:
     assert small.driver.register("settings", params={"text": "x" * 800}).status_code == 201
     assert small.driver.register("settings", params={"text": "x" * 1_100}).json()["code"] == "too_large"
+
+
+@of("bodies_limit")
+def test_no_more_bytes_of_bodies_are_held_than_allowed(hasty: Set) -> None:
+    large = {"text": "x" * 50_000}
+    with Connection(hasty.service.url) as half:
+        half.send(b"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n{")
+
+        assert wait_for(lambda: hasty.driver.register("settings", params=large).status_code == 503, 5)
+        refused = hasty.driver.register("settings", params=large)
+        assert refused.json()["code"] == "overloaded"
+        assert refused.headers["retry-after"] == "1"
+        assert hasty.driver.register("settings", params={"text": "x" * 10_000}).status_code == 201
+
+    assert wait_for(lambda: hasty.driver.register("settings", params=large).status_code == 201, 5)
 
 
 @of("array_body_limit")

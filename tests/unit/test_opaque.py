@@ -13,6 +13,7 @@ from msgspec import Raw
 from tasktracker_schema import limits
 from tasktracker_server.core import opaque
 from tasktracker_server.core.errors import InvalidRequest, TooLarge
+from tasktracker_server.core.steps import done
 
 PAIR = rb'"\ud83d\ude00"'
 
@@ -130,16 +131,16 @@ def test_what_is_not_json_is_refused(value: bytes) -> None:
 
 
 def test_nothing_and_null_are_nothing() -> None:
-    assert opaque.object_or_none(Raw(), "$.params") is None
-    assert opaque.object_or_none(Raw(b"null"), "$.params") is None
-    assert opaque.json_or_none(Raw(), "$.result") is None
-    assert opaque.json_or_none(Raw(b"null"), "$.result") is None
+    assert done(opaque.object_or_none(Raw(), "$.params")) is None
+    assert done(opaque.object_or_none(Raw(b"null"), "$.params")) is None
+    assert done(opaque.json_or_none(Raw(), "$.result")) is None
+    assert done(opaque.json_or_none(Raw(b"null"), "$.result")) is None
 
 
 def test_a_value_comes_back_as_it_was_sent() -> None:
-    assert opaque.object_or_none(Raw(b'{"a": 1.0}'), "$.params") == b'{"a": 1.0}'
-    assert opaque.json_or_none(Raw(b"false"), "$.result") == b"false"
-    assert opaque.json_or_none(Raw(b'"x"'), "$.result") == b'"x"'
+    assert done(opaque.object_or_none(Raw(b'{"a": 1.0}'), "$.params")) == b'{"a": 1.0}'
+    assert done(opaque.json_or_none(Raw(b"false"), "$.result")) == b"false"
+    assert done(opaque.json_or_none(Raw(b'"x"'), "$.result")) == b'"x"'
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_a_value_comes_back_as_it_was_sent() -> None:
 )
 def test_an_object_is_wanted(value: bytes, kind: str) -> None:
     with pytest.raises(InvalidRequest, match=rf"`\$\.params` must be an object, not {kind}\."):
-        opaque.object_or_none(Raw(value), "$.params")
+        done(opaque.object_or_none(Raw(value), "$.params"))
 
 
 # Progress

@@ -67,7 +67,7 @@ class Finishing:
             ending.end, key=lambda end: end.id, size=lambda end: end.size, lane=lane
         )
         self._cancelling: Coalescer[Cancel, CancelOutcome | None] = Coalescer(
-            self._cancel, key=lambda cancel: cancel.id, lane=lane
+            self._cancel, key=lambda cancel: cancel.id, once=True, lane=lane
         )
 
     async def complete(self, task_id: str, wanted: CompleteTask, last: Sequence[Entry] = ()) -> EndedTask:
