@@ -1,5 +1,6 @@
 """A progress bar that reports: what ``tqdm`` has, and ``tqdm`` itself beside it where it is installed."""
 
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sized
 from importlib import import_module
 from importlib.util import find_spec
@@ -90,9 +91,18 @@ class JobBar(Generic[T]):
         self._report()
 
     def refresh(self) -> None:
-        """Draw it as it is, where there is something drawn."""
+        """Show it as it is, after ``n`` or ``total`` were set by hand."""
         if self._bar is not None:
+            self._bar.n, self._bar.total = self.n, self.total
             self._bar.refresh()
+        self._report()
+
+    def write(self, text: str, end: str = "\n") -> None:
+        """Print a line, above the bar where one is drawn."""
+        if self._bar is not None:
+            self._bar.write(text, end=end)
+        else:
+            sys.stdout.write(text + end)
 
     def close(self) -> None:
         """Leave it as it is."""

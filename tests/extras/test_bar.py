@@ -46,7 +46,7 @@ def test_it_is_moved_by_hand(job: Job[Any], entries: Entries) -> None:
     assert entries(job.id)[-1] == wanted
 
 
-def test_its_calls_are_those_of_tqdm(job: Job[Any]) -> None:
+def test_its_calls_are_those_of_tqdm(job: Job[Any], entries: Entries) -> None:
     """Code written for the one runs with the other."""
     from tqdm import tqdm
 
@@ -56,13 +56,17 @@ def test_its_calls_are_those_of_tqdm(job: Job[Any]) -> None:
             moved.update(2)
             moved.set_description("a", refresh=False)
             moved.set_postfix({"b": 1}, refresh=True, c=2)
-            moved.refresh()
+            moved.write("a line")
             moved.reset(total=20)
             moved.update(5)
+            moved.n = 7
+            moved.refresh()
         moved.close()
         return moved.n, moved.total
 
-    assert use(job.tqdm(total=10, disable=False)) == use(tqdm(total=10)) == (5, 20)
+    assert use(job.tqdm(total=10, disable=False)) == use(tqdm(total=10)) == (7, 20)
+    job.complete()
+    assert entries(job.id)[-1]["done"] == 7
 
 
 def test_in_asyncio_too(service: Service, client: TaskTracker, task_type: str, entries: Entries) -> None:

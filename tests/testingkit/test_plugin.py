@@ -206,6 +206,14 @@ def test_a_run_that_needs_no_service_loads_neither_client_nor_server(project: Pr
     assert code == 0, told
 
 
+def test_the_plugin_can_be_left_out(project: Project) -> None:
+    project.write("test_mine.py", "def test_it(tasktracker): ...\n")
+    code, told = project.run("-p", "no:tasktracker")
+
+    assert code == 1
+    assert "fixture 'tasktracker' not found" in told
+
+
 def test_without_pytest_a_block_does_the_same() -> None:
     with contextlib.ExitStack() as block:
         url = block.enter_context(running_service())
