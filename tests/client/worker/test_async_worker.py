@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from tasktracker_client import AsyncJob, AsyncTaskTracker, FailJob, LeaseLost, TaskTracker
+from faults.calling import until
+from tasktracker_client import AsyncTaskTracker, FailJob, LeaseLost, TaskTracker
 
 from .conftest import Through
 from .test_progress import entries
 from .wire import first
-
-
-async def claimed(client: AsyncTaskTracker, task_type: str, **options: Any) -> AsyncJob[Any]:
-    """A job, which has to be there; its worker closes with the loop."""
-    job = await client.worker(task_type, **options).claim(5)
-    assert job is not None
-    return job
 
 
 async def left(url: str, task_type: str, error: BaseException | None) -> None:
@@ -85,14 +78,14 @@ def test_steps_of_an_asynchronous_source(client: TaskTracker, url: str, task_typ
         for each in range(3):
             yield each
 
-    async def work() -> list[int]:
+    async def work() -> None:
         async with AsyncTaskTracker(url) as own, own.worker(task_type) as worker:
             job = await worker.claim()
             assert job is not None
             async with job:
-                return [each async for each in job.steps(source())]
+                assert [each async for each in job.steps(source())] == [0, 1, 2]
 
-    assert asyncio.run(work()) == [0, 1, 2]
+    asyncio.run(work())
     assert entries(client, task)[-1] == {"done": 3}
 
 
@@ -113,8 +106,7 @@ def test_an_end_that_is_under_way_is_recorded_though_its_task_is_cancelled(
                     await job.complete("done")
 
             ending = asyncio.create_task(end())
-            while not wire.lost:
-                await asyncio.sleep(0.01)
+            await until(lambda: wire.lost > 0, 10)
             for _ in range(2):
                 ending.cancel()
                 await asyncio.sleep(0.02)
@@ -137,8 +129,7 @@ def test_ends_that_wait_for_the_service_leave_the_loops_threads_alone(
         async with AsyncTaskTracker(wire.url) as own, own.worker(task_type) as worker:
             jobs = [await worker.take(0) for _ in range(40)]
             ending = asyncio.gather(*(job.complete() for job in jobs if job is not None))
-            while wire.lost < 40:
-                await asyncio.sleep(0.01)
+            await until(lambda: wire.lost >= 40, 10)
             assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 2) == "free"
             await ending
 
@@ -156,8 +147,7 @@ def test_a_cancelled_claim_keeps_nothing(
     async def work() -> None:
         async with AsyncTaskTracker(wire.url) as own, own.worker(task_type) as worker:
             claim = asyncio.create_task(worker.claim(0))
-            while not wire.lost:
-                await asyncio.sleep(0.005)
+            await until(lambda: wire.lost > 0, 10)
             claim.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await claim
@@ -178,8 +168,7 @@ def test_a_lost_lease_is_heard_and_left(client: TaskTracker, url: str, task_type
                 client.release(task)
                 assert client.claim(task_type, worker_id="other", lease_seconds=30) is not None
                 await job.progress(number=1)
-                while not job.lease_lost:
-                    await asyncio.sleep(0.01)
+                await until(lambda: job.lease_lost, 10)
                 with pytest.raises(LeaseLost):
                     await job.progress(number=2)
             with pytest.raises(LeaseLost):
