@@ -26,17 +26,18 @@ class Held:
     ) -> None:
         self.hold = hold
         self.lease_seconds = lease_seconds
-        self.changed = threading.Condition()
-        self.outbox = Outbox(next_seq_id, latest_seconds)
-        self.is_cancelled = is_cancelled
-        self.is_ended = False
+        self.changed: Final = threading.Condition()
+        self.outbox: Final = Outbox(next_seq_id, latest_seconds)
+        self.is_cancelled: bool = is_cancelled
+        self.is_ended: bool = False
         self._lost: str | None = None
         self._refused: ApiError | None = None
         self._is_sending = False
         self._failures = 0
         self._not_before = 0.0
         self._is_unheard = False
-        self.lease_until = 0.0
+        self.lease_until: float = 0.0
+        self.beat_at: float = 0.0
         self.renewed(time.monotonic())
 
     @property
