@@ -18,7 +18,7 @@ class FailJob(Exception):
 
     def __init__(self, error: Any = None, *, retry: bool = True) -> None:
         super().__init__(error)
-        self.error = {"message": error} if isinstance(error, str) else error
+        self.error: Any = {"message": error} if isinstance(error, str) else error
         self.retry = retry
 
     def __reduce__(self) -> tuple[Any, ...]:

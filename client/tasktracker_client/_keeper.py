@@ -49,7 +49,7 @@ class Keeper:
         self._is_own = http is None
         self._pid = os.getpid()
         self._held: set[Held] = set()
-        self.beats = beats(self)
+        self.beats: Beats = beats(self)
         """What sends the heartbeats."""
         self._sender = _Loop("tasktracker-progress", self._send)
 

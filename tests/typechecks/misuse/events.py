@@ -1,0 +1,35 @@
+"""Events taken apart wrongly. Each marked line has to be an error of every checker, and nothing else."""
+
+from typing import assert_never
+
+from tasktracker_client import Progress, StatusChange, TaskTracker, TrackEvent
+
+
+def fields(client: TaskTracker) -> None:
+    for event in client.track("a"):
+        event.seq_id  # wrong: not every event has one
+        if isinstance(event, Progress):
+            event.seqId  # wrong: seq_id
+            event.data.percent  # wrong: a mapping
+            number: str = event.seq_id  # wrong: a number
+            event.seq_id = 7  # wrong: events do not change
+            print(number)
+        if isinstance(event, StatusChange):
+            event.status == "complete"  # wrong: no such status
+            event.reslt  # wrong: misspelled
+
+
+def matched(event: TrackEvent) -> None:
+    match event:
+        case Progress(sequence=number):  # wrong: seq_id
+            print(number)
+        case _:
+            pass
+
+
+def not_all(event: TrackEvent) -> None:
+    match event:
+        case Progress() | StatusChange():
+            pass
+        case _:
+            assert_never(event)  # wrong: gaps and changes are left
