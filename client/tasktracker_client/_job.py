@@ -112,6 +112,8 @@ class JobState(Generic[P]):
     def _drop_ended(self) -> None:
         if self._held.is_ended or self._held.is_lost:
             self._keeper.drop(self._held)
+        else:
+            self._keeper.wake()  # the end had the sender's turn
 
     def _leaving(self, error: BaseException | None) -> Flow[Any] | None:
         """What leaving the job's block does, by what it is left with; ``None`` for nothing."""
