@@ -142,6 +142,10 @@ class Held:
         due = self.outbox.due()
         return None if due is None or self.is_lost or self.is_ended else max(due, self._not_before)
 
+    def sender_at(self) -> float | None:
+        """The same for whoever sends in the background; ``None`` while the job's end has the turn."""
+        return self.send_at() if self._sender is None else None
+
     def begin_sending(self, sender: object) -> bool:
         """Become the one who sends; false while somebody else does."""
         with self.lock:

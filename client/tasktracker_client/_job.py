@@ -121,6 +121,8 @@ class JobState(Generic[P]):
     def _drop_ended(self) -> None:
         if self._held.is_ended or self._held.is_lost:
             self._keeper.drop(self._held)
+        else:
+            self._keeper.wake()  # the end had the sender's turn
 
     def _entered(self) -> Self:
         self._block = Block(self)

@@ -108,10 +108,10 @@ class Keeper:
     def _send(self) -> float:
         """Send a batch of each whose is due; seconds until something is due again."""
         for held in self.held:
-            due = held.send_at()
+            due = held.sender_at()
             if due is not None and due <= time.monotonic():
                 self.drive(send(held))
-        moments = [due for held in self.held if (due := held.send_at()) is not None]
+        moments = [due for held in self.held if (due := held.sender_at()) is not None]
         return min(moments, default=time.monotonic() + _IDLE_SECONDS) - time.monotonic()
 
 

@@ -102,18 +102,18 @@ def test_never_more_at_once_and_none_claimed_that_does_not_run(
 
     def work(job: Job[Any]) -> None:
         enter(job.id)
-        time.sleep(0.02)
+        time.sleep(0.2)
         held(job.id)
 
     async def awork(job: AsyncJob[Any]) -> None:
         enter(job.id)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
         await asyncio.to_thread(held, job.id)
 
-    client.register_many([NewTask(task_type=task_type, max_retries=0) for _ in range(40)])
+    client.register_many([NewTask(task_type=task_type, max_retries=0) for _ in range(18)])
     pool.task(task_type)(awork if kind == "tasks" else work)
     pool.run(url, until_empty=True)
-    assert len(at_once) == 40
+    assert len(at_once) == 18
     assert max(at_once) == 3
     assert {row.status for row in client.tasks(task_type=task_type)} == {"completed"}
 
