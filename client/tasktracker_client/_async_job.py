@@ -1,16 +1,19 @@
 """A claimed task in the hands of asynchronous code."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sized
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, overload
 
 from tasktracker_client._api import Json, JsonObjectLike
+from tasktracker_client._bar import JobBar
 from tasktracker_client._calls import Flow
 from tasktracker_client._errors import TaskTrackerError
-from tasktracker_client._job import HASTE_SECONDS, JobState, P, entry_of, steps_of, tell_unrecorded
-from tasktracker_client._keeping import END_SECONDS
-from tasktracker_schema.answers import EndedTask, FailedTask, ReleasedTask
+from tasktracker_client._held import Held, JobEnded
+from tasktracker_client._job import JobState, P, entry_of, steps_of
+from tasktracker_client._keeper import AsyncKeeper
+from tasktracker_client._keeping import END_SECONDS, HASTE_SECONDS
+from tasktracker_schema.answers import EndedTask, FailedTask, ReleasedTask, Task
 
 T = TypeVar("T")
 _FULL_SECONDS: Final = 0.02
@@ -23,18 +26,27 @@ class AsyncJob(JobState[P]):
     releases its job.
     """
 
+    def __init__(self, task: Task, params: P, held: Held, keeper: AsyncKeeper) -> None:
+        super().__init__(task, params, held, keeper)
+        self._async_keeper = keeper
+
     async def __aenter__(self) -> Self:
-        return self
+        return self._entered()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         flow = self._leaving(error)
-        if flow is not None:
+        patience = None if error is None or isinstance(error, Exception) else HASTE_SECONDS
+        while flow is not None:
             try:
-                await self._end(flow)
-            except TaskTrackerError as lost:
-                tell_unrecorded(self, lost)
+                await self._end(flow, patience)
+            except JobEnded:  # by an end that was under way when this task was cancelled
+                break
+            except TaskTrackerError as problem:
+                flow = self._instead(error, problem)
+            else:
+                break
         self._keeper.drop(self._held)
         return isinstance(error, Exception)
 
@@ -72,6 +84,37 @@ class AsyncJob(JobState[P]):
             done += 1
             await self.latest(**steps_of(done, total), **fields)
 
+    @overload
+    def tqdm(
+        self,
+        items: Iterable[T] | AsyncIterable[T],
+        desc: str | None = None,
+        total: float | None = None,
+        **shown: Any,
+    ) -> JobBar[T]: ...
+
+    @overload
+    def tqdm(
+        self, items: None = None, desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[Any]: ...
+
+    def tqdm(
+        self, items: Any = None, desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[Any]:
+        """A bar as of ``tqdm``, which reports ``{done, total, percent, desc, postfix}`` as it moves.
+
+        Where ``tqdm`` is installed its bar is drawn too, and gets all other arguments. Raises what
+        ``progress`` raises.
+        """
+        return JobBar(self._latest_now, items, desc, total, shown)
+
+    def _latest_now(self, entry: Mapping[str, Any]) -> None:
+        """As ``latest``, for code that can't await: a lease that ran out is not asked about."""
+        written = entry_of(entry, {})
+        self._keeper.check_process()
+        self._held.check()
+        self._put_latest(written)
+
     async def complete(self, result: Json = None) -> EndedTask:
         """End the task with its result; raises ``LeaseLost`` where it is somebody else's by now."""
         return await self._end(self._completing(result))
@@ -88,20 +131,19 @@ class AsyncJob(JobState[P]):
         """Raise ``LeaseLost`` or ``CancelRequested`` where it is so; costs nothing otherwise."""
         self._keeper.check_process()
         if self._held.needs_a_word:
-            await asyncio.to_thread(self._keeper.ask, self._held)
+            await self._async_keeper.aask(self._held)
         self._held.check()
 
-    async def _hand_back(self) -> ReleasedTask:
-        return await self._end(self._releasing(HASTE_SECONDS))
-
-    async def _end(self, flow: Flow[T]) -> T:
-        """In a thread that is waited for whatever happens to the caller: no end is half recorded."""
+    async def _end(self, flow: Flow[T], patience: float | None = None) -> T:
+        """In a task that is waited for whatever happens to the caller: no end is half recorded."""
         self._check_open()
-        ending = asyncio.ensure_future(asyncio.to_thread(self._keeper.drive, flow))
+        ending = asyncio.ensure_future(self._async_keeper.adrive(flow, patience))
         try:
             return await asyncio.shield(ending)
         except asyncio.CancelledError:
             await asyncio.wait([ending])
+            if not ending.cancelled():
+                ending.exception()  # it is about this end; leaving the block sees what is left to do
             raise
         finally:
             self._drop_ended()

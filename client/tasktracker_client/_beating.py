@@ -37,7 +37,7 @@ class _Beating:
         with self._lock:
             if change.is_held:
                 hold = Hold(change.task_id, change.worker_id, change.attempt)
-                self._held[key] = Held(hold, change.lease_seconds)
+                self._held[key] = Held(hold, change.lease_seconds, lease_until=change.lease_until)
                 self._keeper.beats.add(self._held[key])
             elif (held := self._held.pop(key, None)) is not None:
                 self._keeper.beats.remove(held)
@@ -88,6 +88,8 @@ def main() -> None:
 def _look(beating: _Beating, parent: int) -> None:
     while True:
         time.sleep(_LOOK_SECONDS)
+        if os.getppid() != parent:
+            os._exit(0)  # gone, though another process keeps its end of the pipe open
         try:
             beating.look(parent)
         except BrokenPipeError:

@@ -8,7 +8,8 @@ is not at work: where the system shows that, heartbeats pause with it.
 import subprocess
 import sys
 import threading
-from typing import IO, Any, Final
+from contextlib import suppress
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +18,7 @@ from tasktracker_client._keeper import Keeper
 from tasktracker_client._logging import logger
 
 _END_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.1
 
 
 class Change(msgspec.Struct, omit_defaults=True):
@@ -26,6 +28,8 @@ class Change(msgspec.Struct, omit_defaults=True):
     worker_id: str | None
     attempt: int | None
     lease_seconds: int
+    lease_until: float
+    """By the monotonic clock of the machine, which both processes read."""
     is_held: bool = True
 
 
@@ -43,87 +47,112 @@ class Word(msgspec.Struct, omit_defaults=True):
     task_id: str
     attempt: int | None
     lease_until: float = 0.0
-    """By the monotonic clock of the machine, which both processes read."""
     is_cancelled: bool = False
     lost: str | None = None
 
 
 class ProcessBeats:
-    """Sends heartbeats from a process of their own; begins it with the first task."""
+    """Sends heartbeats from a process of their own; begins it with the first task, again should it end."""
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._held: dict[tuple[str, int | None], Held] = {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._writing = threading.Lock()
+        self._reader: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._lock = threading.RLock()
 
     def add(self, held: Held) -> None:
         """Begin."""
-        self._held[held.hold.task_id, held.hold.attempt] = held
-        if self._process is None or self._process.poll() is not None:
-            self._start()
-        self._tell(held, is_held=True)
+        with self._lock:
+            self._held[held.hold.task_id, held.hold.attempt] = held
+            if self._process is None:
+                self._start()  # and tell it all
+            else:
+                self._tell(held, is_held=True)
 
     def remove(self, held: Held) -> None:
         """Stop."""
-        if self._held.pop((held.hold.task_id, held.hold.attempt), None) is not None:
-            self._tell(held, is_held=False)
+        with self._lock:
+            if self._held.pop((held.hold.task_id, held.hold.attempt), None) is not None:
+                self._tell(held, is_held=False)
 
     def close(self) -> None:
         """Stop for all, and end."""
-        process, self._process = self._process, None
-        if process is None or process.stdin is None:
-            return
-        process.stdin.close()
-        try:
-            process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with self._lock:
+            self._closed.set()
+            process, self._process = self._process, None
+        if process is not None:
+            _end(process)
+        if self._reader is not None:
+            self._reader.join(_END_SECONDS)
 
     def _start(self) -> None:
         config = self._keeper.config
-        process = subprocess.Popen(
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "tasktracker_client._beating"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C is for the job; its heartbeats go on until it has ended
         )
-        self._process = process
         self._write(Setup(config.base_url, config.api_key, config.timeout))
         for held in list(self._held.values()):
             self._tell(held, is_held=True)
-        reader = threading.Thread(target=self._listen, args=(process.stdout,), daemon=True)
-        reader.name = "tasktracker-heartbeats"
-        reader.start()
+        name = "tasktracker-heartbeats"
+        self._reader = threading.Thread(target=self._listen, args=(self._process,), name=name, daemon=True)
+        self._reader.start()
 
     def _tell(self, held: Held, *, is_held: bool) -> None:
         hold = held.hold
-        self._write(Change(hold.task_id, hold.worker_id, hold.attempt, held.lease_seconds, is_held))
+        self._write(
+            Change(hold.task_id, hold.worker_id, hold.attempt, held.lease_seconds, held.lease_until, is_held)
+        )
 
     def _write(self, message: Any) -> None:
         process = self._process
         if process is None or process.stdin is None:
             return
-        try:
-            with self._writing:
-                process.stdin.write(msgspec.json.encode(message) + b"\n")
-                process.stdin.flush()
-        except (BrokenPipeError, ValueError):
-            logger.warning("the process that sends heartbeats has ended; the next job starts another")
+        with suppress(OSError, ValueError):  # it has ended: who listens to it sees that, and begins another
+            process.stdin.write(msgspec.json.encode(message) + b"\n")
+            process.stdin.flush()
 
-    def _listen(self, output: IO[bytes]) -> None:
+    def _listen(self, process: "subprocess.Popen[bytes]") -> None:
         decoder = msgspec.json.Decoder(Word)
-        with output:
-            for line in output:
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        with process.stdout:
+            for line in process.stdout:
                 word = decoder.decode(line)
                 held = self._held.get((word.task_id, word.attempt))
                 if held is not None:
                     _hear(held, word)
+        with self._lock:
+            if self._process is process:
+                self._process = None
+        _end(process)
+        self._start_again()
+
+    def _start_again(self) -> None:
+        self._closed.wait(_PAUSE_SECONDS)
+        with self._lock:
+            if not self._closed.is_set() and self._process is None and self._held:
+                logger.warning("the process that sends heartbeats has ended; another one takes over")
+                self._start()
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Close the pipe to it, which ends it, and wait for that."""
+    if process.stdin is not None:
+        with suppress(OSError, ValueError):
+            process.stdin.close()
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _hear(held: Held, word: Word) -> None:
-    if word.lost is not None:
+    if word.lost is not None and not held.is_ended:
         held.lost(word.lost)
     if word.is_cancelled:
         held.cancelled()

@@ -14,6 +14,7 @@ from tasktracker_client._errors import ApiError, ProtocolError, Refusal, api_err
 from tasktracker_client._refs import TaskRef, hold_of, task_id_of
 from tasktracker_client._retrying import performed
 from tasktracker_client._settling import existing_task
+from tasktracker_client._tracing import with_trace
 from tasktracker_schema.answers import (
     CancelledTask,
     ClaimedTasks,
@@ -111,19 +112,19 @@ def register(
     tasks: Iterable[NewTask], retries: Retries, exist_ok: bool
 ) -> Flow[list[Outcome[RegisteredTask]]]:
     """Register tasks; those without an id get one here, so that a repeat is no second task."""
-    items = [_new(task) for task in tasks]
+    items = [_new(task, task.metadata if exist_ok else with_trace(task.metadata)) for task in tasks]
     outcomes = yield from _all(
         "register", "tasks", items, RegisteredTask, Repeat.SAME, retries, settle=_registered
     )
     return [_registered(one) for one in outcomes] if exist_ok else outcomes
 
 
-def _new(task: NewTask) -> dict[str, Any]:
+def _new(task: NewTask, metadata: JsonObjectLike) -> dict[str, Any]:
     return _given(
         taskType=task.task_type,
         taskId=new_id() if task.task_id is None else task.task_id,
         params=task.params,
-        metadata=task.metadata,
+        metadata=metadata,
         timeoutSeconds=task.timeout_seconds,
         priority=task.priority,
         runAt=moment_of(task.run_at),

@@ -21,6 +21,7 @@ from tasktracker_client._names import new_worker_id
 from tasktracker_client._refs import TaskRef, hold_of, task_id_of
 from tasktracker_client._retrying import perform
 from tasktracker_client._streams import Stream
+from tasktracker_client._tracing import with_trace
 from tasktracker_client._tracking import TrackOptions, follow
 from tasktracker_client._watching import events_path, watch
 from tasktracker_client._worker import LATEST_SECONDS, LEASE_SECONDS, WAIT_SECONDS, HeartbeatsBy, Worker
@@ -121,7 +122,7 @@ class TaskTracker:
             task_type,
             params,
             task_id=task_id,
-            metadata=metadata,
+            metadata=metadata if exist_ok else with_trace(metadata),
             timeout_seconds=timeout_seconds,
             priority=priority,
             run_at=run_at,

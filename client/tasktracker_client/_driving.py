@@ -45,7 +45,7 @@ def timeout_of(seconds: float, wait_seconds: float = 0.0) -> httpx.Timeout:
 def drive(
     flow: Flow[T], config: Config, http: httpx.Client, sleep: Callable[[float], object] = time.sleep
 ) -> T:
-    """Perform a flow with a synchronous client."""
+    """Perform a flow with a synchronous client; an interrupt ends the flow before it goes on."""
     answer: Answer = None
     try:
         while True:
@@ -61,22 +61,27 @@ def drive(
     except StopIteration as stop:
         value: T = stop.value
         return value
+    finally:
+        flow.close()  # not left to whoever drops the traceback: it may hold what others wait for
 
 
 async def adrive(flow: Flow[T], config: Config, http: httpx.AsyncClient) -> T:
-    """Perform a flow with an asynchronous client."""
+    """Perform a flow with an asynchronous client; cancelled, it ends the flow first."""
     answer: Answer = None
-    while True:
-        try:
-            step = flow.send(answer)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        if isinstance(step, Sleep):
-            await asyncio.sleep(step.seconds)
-            answer = None
-            continue
-        try:
-            answer = await http.send(request_of(step, config, http))
-        except httpx.RequestError as error:
-            answer = error
+    try:
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+            if isinstance(step, Sleep):
+                await asyncio.sleep(step.seconds)
+                answer = None
+                continue
+            try:
+                answer = await http.send(request_of(step, config, http))
+            except httpx.RequestError as error:
+                answer = error
+    finally:
+        flow.close()

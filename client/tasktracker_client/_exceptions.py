@@ -40,11 +40,18 @@ def error_of(error: BaseException) -> Any:
         "type": kind.__qualname__
         if kind.__module__ == "builtins"
         else f"{kind.__module__}.{kind.__qualname__}",
-        "message": _storable(str(error)[:_MESSAGE_CHARACTERS]),
-        "traceback": _storable(written[-_TRACEBACK_CHARACTERS:]),
+        "message": storable(_message(error)[:_MESSAGE_CHARACTERS]),
+        "traceback": storable(written[-_TRACEBACK_CHARACTERS:]),
     }
 
 
-def _storable(text: str) -> str:
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # its own `__str__` is broken
+        return f"<a {type(error).__name__} without a message>"
+
+
+def storable(text: str) -> str:
     """Without what the service refuses in a text: NUL, and halves of surrogate pairs."""
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

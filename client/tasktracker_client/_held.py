@@ -12,6 +12,10 @@ _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 
 
+class JobEnded(RuntimeError):
+    """The job was ended before: by its own code, by another thread of it, or by its worker."""
+
+
 class Held:
     """One attempt at one task: its lease, its entries on the way, and whether it is wanted still."""
 
@@ -23,22 +27,26 @@ class Held:
         next_seq_id: int = 1,
         latest_seconds: float = 1.0,
         is_cancelled: bool = False,
+        lease_until: float = 0.0,
     ) -> None:
         self.hold = hold
         self.lease_seconds = lease_seconds
-        self.changed: Final = threading.Condition()
+        # Taken in C, so that no KeyboardInterrupt falls between its taking and the block that gives it back;
+        # a condition's own `with` has such a place.
+        self.lock: Final = threading.RLock()
+        self.changed: Final = threading.Condition(self.lock)
         self.outbox: Final = Outbox(next_seq_id, latest_seconds)
         self.is_cancelled: bool = is_cancelled
         self.is_ended: bool = False
         self._lost: str | None = None
         self._refused: ApiError | None = None
-        self._is_sending = False
+        self._sender: object = None
         self._failures = 0
         self._not_before = 0.0
-        self._is_unheard = False
+        self._asked_at = 0.0
         self.lease_until: float = 0.0
         self.beat_at: float = 0.0
-        self.renewed(time.monotonic())
+        self.renewed(lease_until - lease_seconds if lease_until else time.monotonic())
 
     @property
     def loss(self) -> str | None:
@@ -51,77 +59,107 @@ class Held:
         return self._lost is not None
 
     @property
+    def untold(self) -> ApiError | None:
+        """Why an entry was refused, where the job made no call since that would have told it."""
+        return self._refused
+
+    @property
     def needs_a_word(self) -> bool:
         """Whether the lease has run out by this process's clock, and the service was not asked since.
 
-        So it is for a process that was stopped or starved; where the service itself is away, it is known
-        to be, and the lease is not judged by it.
+        So it is for a process that was stopped or starved; where the service itself is away it was asked,
+        not long ago and in vain, and the lease is not judged by that.
         """
-        return not (self._is_unheard or self.is_lost) and time.monotonic() > self.lease_until
+        now = time.monotonic()
+        if now <= self.lease_until or self.is_lost:
+            return False
+        return not (self.lease_until < self._asked_at and now < self._asked_at + self.lease_seconds)
 
     def renewed(self, sent_at: float) -> None:
         """The service extended the lease by a call sent then."""
         self.lease_until = max(self.lease_until, sent_at + self.lease_seconds)
         self.beat_at = sent_at + self.lease_seconds / 3
-        self._is_unheard = False
 
-    def unheard(self, now: float) -> None:
-        """A heartbeat got no answer: another one soon."""
-        self.beat_at = now + min(1.0, self.lease_seconds / 10)
-        self._is_unheard = True
+    def unheard(self, sent_at: float) -> None:
+        """A heartbeat sent then got no answer: another one soon."""
+        self._asked_at = sent_at
+        self.beat_at = time.monotonic() + min(1.0, self.lease_seconds / 10)
 
     def cancelled(self) -> None:
         """The service says that the task was cancelled."""
-        with self.changed:
+        with self.lock:
             self.is_cancelled = True
             self.changed.notify_all()
 
     def lost(self, reason: str) -> None:
-        """The service says that this attempt is over."""
-        with self.changed:
+        """This attempt is over."""
+        with self.lock:
             self._lost = self._lost or reason
             self.changed.notify_all()
 
-    def ended(self) -> None:
-        """Nothing more is to be kept."""
-        with self.changed:
+    def ended(self, last: Batch | None) -> None:
+        """The task's end is recorded, with these entries: nothing more is to be kept."""
+        with self.lock:
             self.is_ended = True
+            if last is not None:
+                self.outbox.acknowledged(len(last.entries))
             self.changed.notify_all()
 
     def check(self) -> None:
         """Raise what the job has to know: ``LeaseLost``, ``CancelRequested``, or why an entry was refused."""
-        if self._lost is not None:
-            raise LeaseLost(self._lost)
-        if self.is_ended:
-            raise RuntimeError(f"the job {self.hold.task_id} has ended")
+        self.check_open()
         if self._refused is not None:
             refused, self._refused = self._refused, None
             raise refused
         if self.is_cancelled:
             raise CancelRequested(f"task {self.hold.task_id} was cancelled")
 
+    def check_open(self) -> None:
+        """Raise ``LeaseLost`` or ``RuntimeError`` where nothing more can be done with it."""
+        if self._lost is not None:
+            raise LeaseLost(self._lost)
+        if self.is_ended:
+            raise JobEnded(f"the job {self.hold.task_id} has ended")
+
+    def put(self, entry: bytes) -> bool:
+        """Add an entry; whether that leaves the sender something to do earlier than it knew."""
+        with self.lock:
+            self.check_open()
+            before = self.outbox.due()
+            self.outbox.put(entry, time.monotonic())
+            return before is None or (self.outbox.due() or 0.0) < before
+
+    def put_latest(self, entry: bytes) -> bool:
+        """The same for an entry that a later one may replace."""
+        with self.lock:
+            self.check_open()
+            before = self.outbox.due()
+            self.outbox.put_latest(entry)
+            return before is None
+
     def send_at(self) -> float | None:
         """The moment from which there is something to send."""
         due = self.outbox.due()
-        return None if due is None or self.is_lost else max(due, self._not_before)
+        return None if due is None or self.is_lost or self.is_ended else max(due, self._not_before)
 
-    def begin_sending(self) -> bool:
+    def begin_sending(self, sender: object) -> bool:
         """Become the one who sends; false while somebody else does."""
-        with self.changed:
-            if self._is_sending:
+        with self.lock:
+            if self._sender is not None:
                 return False
-            self._is_sending = True
+            self._sender = sender
             return True
 
-    def end_sending(self) -> None:
-        """Let others send."""
-        with self.changed:
-            self._is_sending = False
-            self.changed.notify_all()
+    def end_sending(self, sender: object) -> None:
+        """Let others send, if it was this one who did."""
+        with self.lock:
+            if self._sender is sender:
+                self._sender = None
+                self.changed.notify_all()
 
     def acknowledged(self, batch: Batch, sent_at: float) -> None:
         """The service has stored these entries."""
-        with self.changed:
+        with self.lock:
             self.outbox.acknowledged(len(batch.entries))
             self._failures, self._not_before = 0, 0.0
             self.renewed(sent_at)
@@ -129,7 +167,7 @@ class Held:
 
     def unanswered(self, batch: Batch) -> None:
         """These entries may be stored; they are sent again after a pause."""
-        with self.changed:
+        with self.lock:
             self.outbox.unanswered(len(batch.entries))
             self._failures += 1
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures, 10))
@@ -137,7 +175,7 @@ class Held:
 
     def refused(self, batch: Batch, error: ApiError) -> None:
         """The service does not take these entries as they are."""
-        with self.changed:
+        with self.lock:
             expected = error.details.get("expectedSeqId")
             if isinstance(error, FencedOut | TaskNotFound):
                 self._lost = self._lost or str(error)

@@ -1,20 +1,21 @@
 """A claimed task in the hands of the code that does it."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar, overload
 
 import msgspec
 
 from tasktracker_client import _api as api
 from tasktracker_client._api import Json, JsonObjectLike, read_ended, read_failed
+from tasktracker_client._bar import JobBar
+from tasktracker_client._block import Block
 from tasktracker_client._calls import Call, Flow, Repeat, json_of
-from tasktracker_client._errors import CancelRequested, JobStopped, LeaseLost, TaskTrackerError
+from tasktracker_client._errors import BadRequest, CancelRequested, JobStopped, LeaseLost, TaskTrackerError
 from tasktracker_client._exceptions import FailJob, error_of
-from tasktracker_client._held import Held
+from tasktracker_client._held import Held, JobEnded
 from tasktracker_client._keeper import Keeper
-from tasktracker_client._keeping import END_SECONDS, end
+from tasktracker_client._keeping import END_SECONDS, HASTE_SECONDS, end, release
 from tasktracker_client._logging import logger
 from tasktracker_client._outbox import Batch
 from tasktracker_client._refs import Hold
@@ -24,9 +25,6 @@ from tasktracker_schema.names import JsonObject
 P = TypeVar("P")
 T = TypeVar("T")
 
-_CANCELLED: Final = {"code": "cancelled", "message": "The task was cancelled."}
-HASTE_SECONDS: Final = 5.0
-"""For a release on the way out; if it does not get through, the lease lapses."""
 _FULL_SECONDS: Final = 0.5
 """How often a job that waits for room looks whether it is wanted still."""
 
@@ -41,6 +39,8 @@ class JobState(Generic[P]):
         """What it was registered with; an empty object where it was without."""
         self._held = held
         self._keeper = keeper
+        self._block: Block | None = None
+        self._was_refused = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id} {self.task_type!r} attempt {self.attempt}>"
@@ -89,18 +89,18 @@ class JobState(Generic[P]):
         """The same job, its params in another shape."""
         return type(self)(self.task, params, self._held, self._keeper)
 
+    def put_if_room(self, entry: bytes) -> None:
+        """Report an entry of JSON that may be left out: where the job is over, or the service behind."""
+        held = self._held
+        if not (held.is_ended or held.is_lost or held.outbox.is_full):
+            self._put(entry)
+
     def _put(self, entry: bytes) -> None:
-        with self._held.changed:
-            was_idle = self._held.outbox.is_empty
-            self._held.outbox.put(entry, time.monotonic())
-        if was_idle:
+        if self._held.put(entry):
             self._keeper.wake()
 
     def _put_latest(self, entry: bytes) -> None:
-        with self._held.changed:
-            was_idle = self._held.outbox.is_empty
-            self._held.outbox.put_latest(entry)
-        if was_idle:
+        if self._held.put_latest(entry):
             self._keeper.wake()
 
     def _completing(self, result: Json) -> Flow[EndedTask]:
@@ -112,20 +112,25 @@ class JobState(Generic[P]):
         return end(self._held, lambda last: _call(self._held.hold, "fail", fields, last, read_failed))
 
     def _releasing(self, patience: float) -> Flow[ReleasedTask]:
-        return end(self._held, lambda _: api.release(self._held.hold), takes_along=False, patience=patience)
+        return release(self._held, patience)
 
     def _check_open(self) -> None:
         self._keeper.check_process()
-        if self._held.is_ended:
-            raise RuntimeError(f"{self!r} has ended")
+        self._held.check_open()
 
     def _drop_ended(self) -> None:
         if self._held.is_ended or self._held.is_lost:
             self._keeper.drop(self._held)
 
+    def _entered(self) -> Self:
+        self._block = Block(self)
+        return self
+
     def _leaving(self, error: BaseException | None) -> Flow[Any] | None:
         """What leaving the job's block does, by what it is left with; ``None`` for nothing."""
         held = self._held
+        if self._block is not None:
+            self._block.close(error)
         if held.is_ended or held.is_lost:
             _tell_late(self, error)
             return None
@@ -134,11 +139,23 @@ class JobState(Generic[P]):
         if not isinstance(error, Exception):
             return self._releasing(HASTE_SECONDS)
         if isinstance(error, CancelRequested) and held.is_cancelled:
-            return self._failing(_CANCELLED, retry=False)
+            return self._failing(None, retry=False)  # the service puts in the reason it was cancelled with
         if isinstance(error, FailJob):
-            return self._failing(error.error, error.retry)
+            return self._failing(_writable(error.error), error.retry)
         logger.error("%r failed", self, exc_info=error)
         return self._failing(error_of(error), retry=True)
+
+    def _instead(self, error: BaseException | None, problem: TaskTrackerError) -> Flow[Any] | None:
+        """What to do where the end of a block could not be recorded; ``None`` for nothing more.
+
+        An end that is refused as it is, an error too large perhaps, would be so again with every attempt.
+        """
+        if isinstance(problem, BadRequest) and isinstance(error, Exception) and not self._was_refused:
+            self._was_refused = True
+            return self._failing(error_of(problem), getattr(error, "retry", True) is not False)
+        tell_unrecorded(self, problem)
+        self._held.lost(f"its end could not be recorded: {problem}")
+        return None
 
 
 def _call(hold: Hold, verb: str, fields: bytes, last: Batch | None, read: Callable[[bytes], T]) -> Call[T]:
@@ -150,6 +167,15 @@ def _call(hold: Hold, verb: str, fields: bytes, last: Batch | None, read: Callab
         entries,
     )
     return Call("POST", api.path_of(hold.task_id, f"/{verb}"), read, Repeat.SAME, body)
+
+
+def _writable(error: Json) -> Json:
+    """An error that can be written as JSON: this one, or what is wrong with it."""
+    try:
+        json_of(error)
+    except Exception as problem:  # whatever a value's own hooks raise
+        return error_of(problem)
+    return error
 
 
 def _tell_late(job: JobState[Any], error: BaseException | None) -> None:
@@ -171,11 +197,11 @@ def tell_unrecorded(job: JobState[Any], error: TaskTrackerError) -> None:
 def entry_of(entry: JsonObjectLike, fields: Mapping[str, Any]) -> bytes:
     """The JSON of a progress entry. Raises ``ValueError`` where it is no object, or is numbered."""
     value = fields if entry is None else {**_object(entry), **fields} if fields else entry
-    if isinstance(value, Mapping) and "seqId" in value:
-        raise ValueError("a job numbers its entries itself; leave `seqId` out")
     written = json_of(value)
     if not written.startswith(b"{"):
         raise ValueError(f"a progress entry is an object, not {type(value).__name__}")
+    if b'"seqId"' in written and "seqId" in msgspec.json.decode(written):
+        raise ValueError("a job numbers its entries itself; leave `seqId` out")
     return written
 
 
@@ -204,17 +230,22 @@ class Job(JobState[P]):
     """
 
     def __enter__(self) -> Self:
-        return self
+        return self._entered()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         flow = self._leaving(error)
-        if flow is not None:
+        patience = None if error is None or isinstance(error, Exception) else HASTE_SECONDS
+        while flow is not None:
             try:
-                self._end(flow)
-            except TaskTrackerError as lost:
-                tell_unrecorded(self, lost)
+                self._end(flow, patience)
+            except JobEnded:  # by another thread of it, meanwhile
+                break
+            except TaskTrackerError as problem:
+                flow = self._instead(error, problem)
+            else:
+                break
         self._keeper.drop(self._held)
         return isinstance(error, Exception)
 
@@ -246,6 +277,26 @@ class Job(JobState[P]):
             yield item
             self.latest(**steps_of(done, total), **fields)
 
+    @overload
+    def tqdm(
+        self, items: Iterable[T], desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[T]: ...
+
+    @overload
+    def tqdm(
+        self, items: None = None, desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[Any]: ...
+
+    def tqdm(
+        self, items: Any = None, desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[Any]:
+        """A bar as of ``tqdm``, which reports ``{done, total, percent, desc, postfix}`` as it moves.
+
+        Where ``tqdm`` is installed its bar is drawn too, and gets all other arguments. Raises what
+        ``progress`` raises.
+        """
+        return JobBar(self.latest, items, desc, total, shown)
+
     def complete(self, result: Json = None) -> EndedTask:
         """End the task with its result; raises ``LeaseLost`` where it is somebody else's by now."""
         return self._end(self._completing(result))
@@ -271,24 +322,14 @@ class Job(JobState[P]):
     def _wait_for_room(self) -> None:
         held = self._held
         while held.outbox.is_full:
-            with held.changed:
+            with held.lock:
                 held.changed.wait(_FULL_SECONDS)
             held.check()
 
-    def take_back(self, reason: str) -> None:
-        """Release it from outside the code that does it, which is told ``LeaseLost`` at its next call."""
-        try:
-            self._end(self._releasing(HASTE_SECONDS))
-        finally:
-            self._held.lost(reason)
-
-    def _hand_back(self) -> ReleasedTask:
-        return self._end(self._releasing(HASTE_SECONDS))
-
-    def _end(self, flow: Flow[T]) -> T:
+    def _end(self, flow: Flow[T], patience: float | None = None) -> T:
         self._check_open()
         try:
-            return self._keeper.drive(flow)
+            return self._keeper.drive(flow, patience)
         finally:
             self._drop_ended()
 

@@ -8,16 +8,18 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
 import httpx
 
 from tasktracker_client._calls import Flow, T
 from tasktracker_client._config import Config
-from tasktracker_client._driving import drive, new_http
+from tasktracker_client._driving import adrive, drive, new_http
 from tasktracker_client._held import Held
-from tasktracker_client._keeping import beat, send
+from tasktracker_client._keeping import ask, beat, send
 from tasktracker_client._logging import logger
 
 _SOON: Final = 0.1
@@ -58,9 +60,19 @@ class Keeper:
         self.beats.add(held)
         self._sender.start()
 
+    @property
+    def held(self) -> list[Held]:
+        """What is held now."""
+        return list(self._held)
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether this process was forked off the one it was opened in: threads and sockets stayed there."""
+        return os.getpid() != self._pid
+
     def check_process(self) -> None:
-        """Raise ``RuntimeError`` in a process that was forked off: threads and sockets stay behind."""
-        if os.getpid() != self._pid:
+        """Raise ``RuntimeError`` in a process that was forked off."""
+        if self.is_forked:
             raise RuntimeError("this worker was opened before a fork; open it in the process that works")
 
     def drop(self, held: Held) -> None:
@@ -74,14 +86,17 @@ class Keeper:
 
     def ask(self, held: Held) -> None:
         """Hear now whether this is still held."""
-        self.drive(beat([held]), patience=min(5.0, held.lease_seconds / 3))
+        self.drive(ask(held), patience=asking_seconds(held))
 
     def drive(self, flow: Flow[T], patience: float | None = None) -> T:
         """Take a flow's steps; ``patience`` bounds each call, in seconds."""
-        config = self.config
-        if patience is not None:
-            config = replace(config, timeout=min(patience, config.timeout))
-        return drive(flow, config, self._http)
+        return drive(flow, self.hurried(patience), self._http)
+
+    def hurried(self, patience: float | None) -> Config:
+        """What the client was told, with less patience for each call."""
+        if patience is None:
+            return self.config
+        return replace(self.config, timeout=min(patience, self.config.timeout))
 
     def close(self) -> None:
         """End the threads and close the connections."""
@@ -91,13 +106,40 @@ class Keeper:
             self._http.close()
 
     def _send(self) -> float:
-        """Send what is due; seconds until something is due again."""
-        for held in list(self._held):
+        """Send a batch of each whose is due; seconds until something is due again."""
+        for held in self.held:
             due = held.send_at()
             if due is not None and due <= time.monotonic():
                 self.drive(send(held))
-        moments = [due for held in list(self._held) if (due := held.send_at()) is not None]
+        moments = [due for held in self.held if (due := held.send_at()) is not None]
         return min(moments, default=time.monotonic() + _IDLE_SECONDS) - time.monotonic()
+
+
+class AsyncKeeper(Keeper):
+    """The same for asynchronous code, whose ends go through its own loop."""
+
+    def __init__(
+        self,
+        config: Config,
+        http: httpx.Client | None,
+        ahttp: httpx.AsyncClient,
+        beats: "Callable[[Keeper], Beats]",
+    ) -> None:
+        super().__init__(config, http, beats)
+        self._ahttp = ahttp
+
+    async def aask(self, held: Held) -> None:
+        """Hear now whether this is still held."""
+        await self.adrive(ask(held), patience=asking_seconds(held))
+
+    async def adrive(self, flow: Flow[T], patience: float | None = None) -> T:
+        """Take a flow's steps; ``patience`` bounds each call, in seconds."""
+        return await adrive(flow, self.hurried(patience), self._ahttp)
+
+
+def asking_seconds(held: Held) -> float:
+    """How long a job's code waits to hear whether it is still wanted."""
+    return min(5.0, held.lease_seconds / 3)
 
 
 class ThreadBeats:
@@ -138,7 +180,8 @@ class _Loop:
     def __init__(self, name: str, work: Callable[[], float]) -> None:
         self._name = name
         self._work = work
-        self._woken = threading.Event()
+        # Written in C: neither an interrupt nor a signal handler finds it locked, as it may an event.
+        self._woken: SimpleQueue[None] = SimpleQueue()
         self._is_stopped = False
         self._thread: threading.Thread | None = None
 
@@ -150,22 +193,25 @@ class _Loop:
 
     def wake(self) -> None:
         """Look now."""
-        self._woken.set()
+        self._woken.put(None)
 
     def stop(self) -> None:
         """End after what is under way."""
         self._is_stopped = True
-        self._woken.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+        self._woken.put(None)
+        thread = self._thread
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+            thread.join()
 
     def _run(self) -> None:
         while not self._is_stopped:
-            self._woken.clear()
+            while not self._woken.empty():
+                self._woken.get()
             try:
                 pause = self._work()
             except Exception:  # a bug of ours must not end the heartbeats of a job unseen
                 logger.exception("%s: something unforeseen; going on in a second", self._name)
                 pause = 1.0
             if pause > 0 and not self._is_stopped:
-                self._woken.wait(pause)
+                with suppress(Empty):
+                    self._woken.get(timeout=pause)

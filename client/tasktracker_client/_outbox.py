@@ -1,8 +1,10 @@
 """Progress entries on their way to the service, in order and numbered. Decisions only.
 
 Entries are numbered when they are sent: the service takes the next number only, acknowledges one it has from
-this attempt, and refuses any other, naming the number it expects. So whatever answers are lost, each entry is
-stored once; and where the live store lost some and the service jumped on, numbering goes on from there.
+this attempt, and refuses any other, naming the number it expects. A batch is stored as a whole or not at
+all, and one without an answer is sent again exactly as it was, alone: so its acknowledgement is about all of
+it, and so is its refusal. Whatever answers are lost, each entry is stored once; and where the live store lost
+some and the service jumped on, numbering goes on from there.
 """
 
 from collections import deque
@@ -53,8 +55,9 @@ class Outbox:
         self._latest: bytes | None = None
         self._latest_due = 0.0
         self._doubtful = 0
-        """How many of the first entries were sent without an answer, and so may be stored."""
+        """How many of the first entries were sent, in one batch, without an answer: they may be stored."""
         self._most = PROGRESS_ENTRIES_MAX
+        """How many go at once; few after a refusal, until the entry that caused it is gone."""
 
     @property
     def is_full(self) -> bool:
@@ -70,8 +73,11 @@ class Outbox:
         """Whether nothing is left but this batch."""
         return len(batch.entries) == len(self._entries) and self._latest is None
 
+    def __len__(self) -> int:
+        return len(self._entries) + (self._latest is not None)
+
     def put(self, entry: bytes, now: float) -> None:
-        """Add an entry, a JSON object; it will be sent."""
+        """Add an entry, a JSON object; it will be sent, and behind a ``latest`` that came before it."""
         self._admit_latest(now)
         self._append(entry, now)
 
@@ -91,7 +97,7 @@ class Outbox:
             self._admit_latest(now)
         entries: list[bytes] = []
         size = 0
-        for entry in islice(self._entries, self._most):
+        for entry in islice(self._entries, self._doubtful or self._most):
             size += len(entry) + 24
             if entries and size > BATCH_BYTES:
                 break
@@ -103,28 +109,26 @@ class Outbox:
         for _ in range(count):
             self._bytes -= len(self._entries.popleft())
         self._next_seq_id += count
-        self._doubtful = max(0, self._doubtful - count)
-        self._most = PROGRESS_ENTRIES_MAX
+        self._doubtful = 0
+        self._most = min(PROGRESS_ENTRIES_MAX, 2 * self._most)
 
     def unanswered(self, count: int) -> None:
         """The first so many may be stored."""
-        self._doubtful = max(self._doubtful, count)
+        self._doubtful = count
 
     def expected(self, seq_id: int) -> None:
-        """The service expects this number next: go on there."""
-        stored = seq_id - self._next_seq_id
-        if 0 < stored <= self._doubtful:
-            self.acknowledged(stored)
+        """The batch is not stored, and the service expects this number next: go on there."""
         self._next_seq_id = seq_id
         self._doubtful = 0
 
     def refused(self, count: int) -> bool:
         """A batch of so many was refused for one of its entries; whether that one is known, and gone now."""
+        self._doubtful = 0
         if count > 1:
-            self._most = max(1, count // 2)
+            self._most = count // 2
             return False
         self._bytes -= len(self._entries.popleft())
-        self._most = PROGRESS_ENTRIES_MAX
+        self._most = 1  # the next one may be of its kind; every acknowledgement doubles it
         return True
 
     def _admit_latest(self, now: float) -> None:

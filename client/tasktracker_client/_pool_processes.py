@@ -29,7 +29,7 @@ def run_processes(handlers: dict[str, Handler], options: PoolOptions, run: Run, 
     family = _Family(handlers, options, run)
     with shutdown.handling():
         try:
-            while not shutdown.stopped.is_set() and family.look(_LOOK_SECONDS):
+            while not shutdown.is_stopped and family.look(_LOOK_SECONDS):
                 pass
             family.end(shutdown, options.grace_seconds)
         finally:
@@ -41,7 +41,7 @@ class _Family:
 
     def __init__(self, handlers: dict[str, Handler], options: PoolOptions, run: Run) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._given = handlers, options, run, os.getpid()
+        self._given = handlers, options, run
         self._run = run
         self._missing = options.concurrency
         self._began: dict[SpawnProcess, float] = {}
@@ -66,7 +66,7 @@ class _Family:
         """Ask all to end, a second time when the grace is over, and wait for them."""
         self._signal_all()
         until = time.monotonic() + grace_seconds
-        while self._alive() and time.monotonic() < until and not shutdown.over.is_set():
+        while self._alive() and time.monotonic() < until and not shutdown.is_over:
             wait([each.sentinel for each in self._began], _LOOK_SECONDS)
         if self._alive():
             self._signal_all()
@@ -107,16 +107,17 @@ class _Family:
             process.terminate()
 
 
-def _work(handlers: dict[str, Handler], options: PoolOptions, run: Run, parent: int) -> None:
+def _work(handlers: dict[str, Handler], options: PoolOptions, run: Run) -> None:
     """What each process does; it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's, who passes it on once
     shutdown = Shutdown(options.grace_seconds, raises=True)
     with shutdown.handling((signal.SIGTERM,)):
-        threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+        threading.Thread(target=_end_with_parent, name="tasktracker-parent", daemon=True).start()
         run_single(Handlers(handlers), options, run, shutdown)
 
 
-def _end_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os.kill(os.getpid(), signal.SIGTERM)
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()  # of its pipe, which closes with it, however it ends
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -13,7 +13,7 @@ def run_single(handlers: Handlers, options: PoolOptions, run: Run, shutdown: Shu
         worker = client.worker(*handlers.task_types, **options.of_worker(run.until_empty))
         try:
             with worker:
-                while not shutdown.stopped.is_set():
+                while not shutdown.is_stopped:
                     job = shutdown.parked(lambda: worker.claim(wait_seconds))
                     if job is not None:
                         handlers.work(job)

@@ -1,9 +1,7 @@
 """Jobs as tasks of an event loop: it claims whenever there is room, and only then."""
 
 import asyncio
-import math
 import threading
-import time
 from typing import Any
 
 from tasktracker_client._async_client import AsyncTaskTracker
@@ -36,28 +34,42 @@ class _Crew:
         self._running: set[asyncio.Task[None]] = set()
         self._stopped = asyncio.Event()
         self._over = asyncio.Event()
+        self._grace: asyncio.TimerHandle | None = None
 
     def stop(self) -> None:
-        """Claim nothing more; at the second time, release what runs."""
+        """Claim nothing more, and release what runs after the grace; at the second time, at once."""
         if self._stopped.is_set():
             self._over.set()
+            return
         self._stopped.set()
+        logger.info("no new claims; jobs have %g s to end", self._options.grace_seconds)
+        loop = asyncio.get_running_loop()
+        self._grace = loop.call_later(self._options.grace_seconds, self._over.set)
 
     async def run(self) -> None:
-        """Claim and work, then let what runs come to its end."""
+        """Claim and work, then let what runs come to its end, also where a claim was refused."""
         stopped = asyncio.create_task(self._stopped.wait())
         try:
-            while not self._stopped.is_set():
-                if len(self._running) >= self._options.concurrency:
-                    await asyncio.wait({stopped, *self._running}, return_when=asyncio.FIRST_COMPLETED)
-                elif (job := await self._claim(stopped)) is not None:
-                    self._begin(job)
-                elif self._run.until_empty:
-                    break
+            try:
+                await self._work(stopped)
+            except Exception:
+                await self._end()
+                raise
             await self._end()
         finally:
             stopped.cancel()
+            if self._grace is not None:
+                self._grace.cancel()
             await self._release()
+
+    async def _work(self, stopped: "asyncio.Task[Any]") -> None:
+        while not self._stopped.is_set():
+            if len(self._running) >= self._options.concurrency:
+                await asyncio.wait({stopped, *self._running}, return_when=asyncio.FIRST_COMPLETED)
+            elif (job := await self._claim(stopped)) is not None:
+                self._begin(job)
+            elif self._run.until_empty:
+                return
 
     async def _claim(self, stopped: "asyncio.Task[Any]") -> AsyncJob[Any] | None:
         wait_seconds = 0 if self._run.until_empty else self._options.wait_seconds
@@ -79,15 +91,12 @@ class _Crew:
         task.add_done_callback(self._running.discard)
 
     async def _end(self) -> None:
-        if self._stopped.is_set():
-            logger.info("no new claims; jobs have %g s to end", self._options.grace_seconds)
-        grace = self._options.grace_seconds if self._stopped.is_set() else None
         over = asyncio.create_task(self._over.wait())
-        until = time.monotonic() + (math.inf if grace is None else grace)
-        while self._running and not over.done() and (left := until - time.monotonic()) > 0:
-            timeout = None if grace is None else left
-            await asyncio.wait({over, *self._running}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        over.cancel()
+        try:
+            while self._running and not over.done():
+                await asyncio.wait({over, *self._running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
 
     async def _release(self) -> None:
         for task in self._running:

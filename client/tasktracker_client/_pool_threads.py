@@ -5,7 +5,6 @@ import time
 from typing import Any, Final
 
 from tasktracker_client._client import TaskTracker
-from tasktracker_client._errors import TaskTrackerError
 from tasktracker_client._handlers import Handlers
 from tasktracker_client._job import Job
 from tasktracker_client._logging import logger
@@ -22,16 +21,22 @@ def run_threads(handlers: Handlers, options: PoolOptions, run: Run, shutdown: Sh
         worker = client.worker(*handlers.task_types, **options.of_worker(run.until_empty))
         with worker:
             crew = _Crew(worker, handlers, options.concurrency)
-            wait_seconds = 0 if run.until_empty else shutdown.wait_seconds(options.wait_seconds)
-            while not shutdown.stopped.is_set():
-                if not crew.has_room(_LOOK_SECONDS):
-                    continue
-                job = shutdown.parked(lambda: crew.take(wait_seconds))
-                if job is not None:
-                    crew.begin(job)
-                elif run.until_empty:
-                    break
-            crew.end(shutdown)
+            try:
+                _claim_on(crew, options, run, shutdown)
+            finally:  # also where a claim was refused: what runs has its leases only here
+                crew.end(shutdown)
+
+
+def _claim_on(crew: "_Crew", options: PoolOptions, run: Run, shutdown: Shutdown) -> None:
+    wait_seconds = 0 if run.until_empty else shutdown.wait_seconds(options.wait_seconds)
+    while not shutdown.is_stopped:
+        if not crew.has_room(_LOOK_SECONDS):
+            continue
+        job = shutdown.parked(lambda: crew.take(wait_seconds))
+        if job is not None:
+            crew.begin(job)
+        elif run.until_empty:
+            return
 
 
 class _Crew:
@@ -51,28 +56,28 @@ class _Crew:
         return True
 
     def take(self, wait_seconds: int) -> Job[Any] | None:
-        """Claim a job; noted before anything can interrupt."""
-        job = self._worker.take(wait_seconds)
-        if job is not None:
-            self._jobs.add(job)
-        return job
+        """Claim a job; one that is not begun because of a signal is released when the worker closes."""
+        return self._worker.take(wait_seconds)
 
     def begin(self, job: Job[Any]) -> None:
         """Do it in a thread."""
         self._free.acquire()
         name = f"tasktracker-{job.task_type}-{job.id}"
-        threading.Thread(target=self._work, args=(job,), name=name, daemon=True).start()
+        thread = threading.Thread(target=self._work, args=(job,), name=name, daemon=True)
+        self._jobs.add(job)
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads here
+            self._jobs.discard(job)
+            raise
 
     def end(self, shutdown: Shutdown) -> None:
         """Wait for what runs; release what is still at it when the shutdown's time is over."""
-        while self._jobs and not shutdown.over.is_set():
+        while self._jobs and not shutdown.is_over:
             time.sleep(_LOOK_SECONDS / 2)
         for job in list(self._jobs):
             logger.warning("%r is still at it; released", job)
-            try:
-                job.take_back("the worker shut down")
-            except (TaskTrackerError, RuntimeError) as error:
-                logger.warning("%r could not be released: %s", job, error)
+        self._worker.take_back("the worker shut down")
 
     def _work(self, job: Job[Any]) -> None:
         try:

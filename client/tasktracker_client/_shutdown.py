@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, Final
 
@@ -27,20 +28,23 @@ class Shutdown:
     """What the signals of one pool do, in the main thread.
 
     The first signal stops: a claim that waits is given up at once, a job gets ``grace_seconds``. When they
-    are over, or at a second signal, ``ShutDown`` is raised in the main thread.
+    are over, or at a second signal, ``ShutDown`` is raised in the main thread; once, so that nothing
+    interrupts the releases it leads to.
+
+    The handler takes no lock, starts no thread and logs nothing: it may have interrupted whoever is just
+    doing that. A thread that was there before does it.
     """
 
     def __init__(self, grace_seconds: float, *, raises: bool) -> None:
         self._grace_seconds = grace_seconds
         self._raises = raises
         self._is_parked = False
-        self._is_over = False
         self._is_handling = False
-        self._timer: threading.Timer | None = None
-        self.stopped = threading.Event()
-        """Set by the first signal."""
-        self.over = threading.Event()
-        """Set by the second, or when the time is over."""
+        self._signalled: SimpleQueue[str | None] = SimpleQueue()
+        self.is_stopped = False
+        """From the first signal on."""
+        self.is_over = False
+        """From the second one on, or when the time is over."""
 
     @contextmanager
     def handling(self, signals: tuple[signal.Signals, ...] = SIGNALS) -> Iterator[None]:
@@ -48,16 +52,18 @@ class Shutdown:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
+        timer = threading.Thread(target=self._time, name="tasktracker-shutdown", daemon=True)
+        timer.start()
         before = {each: signal.signal(each, self._on_signal) for each in signals}
         self._is_handling = True
         try:
             yield
         finally:
-            self._is_over = True
-            if self._timer is not None:
-                self._timer.cancel()
+            self.is_stopped = self.is_over = True  # from here on a signal changes nothing
+            self._signalled.put(None)
+            timer.join()
             for each, handler in before.items():
-                signal.signal(each, handler)
+                signal.signal(each, signal.SIG_DFL if handler is None else handler)
 
     def wait_seconds(self, wanted: int) -> int:
         """How long a claim may wait: where no signal can interrupt it, not long."""
@@ -67,7 +73,7 @@ class Shutdown:
         """Claim, unless or until it is time to stop; ``None`` then."""
         try:
             self._is_parked = True
-            if self.stopped.is_set():
+            if self.is_stopped:
                 return None
             claimed = claim()
             self._is_parked = False
@@ -78,29 +84,29 @@ class Shutdown:
             self._is_parked = False
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._is_over:
+        if self.is_over:
             return
-        if self.stopped.is_set():
-            self._end_grace()
+        if self.is_stopped:
+            self.is_over = True
+            if self._raises:
+                raise ShutDown
             return
-        self.stopped.set()
-        name = signal.Signals(number).name
-        logger.info("%s: no new claims; jobs have %g s to end", name, self._grace_seconds)
-        self._timer = threading.Timer(self._grace_seconds, self._wake_main)
-        self._timer.daemon = True
-        self._timer.start()
+        self.is_stopped = True
+        self._signalled.put(signal.Signals(number).name)
         if self._is_parked:
             self._is_parked = False
             raise _Unparked
 
-    def _wake_main(self) -> None:
-        """As a second signal would: it interrupts what the main thread sleeps or waits in."""
-        if not self._is_over:
+    def _time(self) -> None:
+        """Wait for the first signal, then for the end of the grace, which is as a second signal."""
+        name = self._signalled.get()
+        if name is None:
+            return
+        logger.info("%s: no new claims; jobs have %g s to end", name, self._grace_seconds)
+        try:
+            self._signalled.get(timeout=self._grace_seconds)
+        except Empty:
             main = threading.main_thread().ident
-            assert main is not None  # noqa: S101 - a running thread has one
-            signal.pthread_kill(main, signal.SIGTERM)
-
-    def _end_grace(self) -> None:
-        self.over.set()
-        if self._raises:
-            raise ShutDown
+            if main is not None and not self.is_over:
+                # A signal interrupts what the main thread sleeps or waits in.
+                signal.pthread_kill(main, signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
 
@@ -9,14 +10,14 @@ import httpx
 
 from tasktracker_client._async_job import AsyncJob
 from tasktracker_client._beats_process import ProcessBeats
+from tasktracker_client._calls import Flow
 from tasktracker_client._claiming import Claims
 from tasktracker_client._config import Config
 from tasktracker_client._driving import adrive, drive
-from tasktracker_client._errors import TaskTrackerError
 from tasktracker_client._held import Held
 from tasktracker_client._job import Job, JobState
-from tasktracker_client._keeper import Keeper, ThreadBeats
-from tasktracker_client._logging import logger
+from tasktracker_client._keeper import AsyncKeeper, Beats, Keeper, ThreadBeats
+from tasktracker_client._keeping import HASTE_SECONDS, give_back
 from tasktracker_client._names import new_worker_id
 from tasktracker_client._refs import Hold
 from tasktracker_schema.answers import Task
@@ -29,6 +30,10 @@ WAIT_SECONDS: Final = 30
 """How long one claim waits: shorter than the idle limits of common proxies (60 s)."""
 LEASE_SECONDS: Final = 30
 LATEST_SECONDS: Final = 1.0
+_BEATS: Final[dict[HeartbeatsBy, Callable[[Keeper], Beats]]] = {
+    "thread": ThreadBeats,
+    "process": ProcessBeats,
+}
 
 
 class _WorkerState:
@@ -38,13 +43,12 @@ class _WorkerState:
         self,
         task_types: tuple[str, ...],
         config: Config,
-        keeper_http: httpx.Client | None,
+        keeper: Keeper,
         *,
         worker_id: str | None,
         lease_seconds: int,
         wait_seconds: int,
         latest_seconds: float,
-        heartbeats: HeartbeatsBy,
         until_empty: bool,
     ) -> None:
         if not task_types:
@@ -52,7 +56,7 @@ class _WorkerState:
         self.worker_id: Final = worker_id or new_worker_id()
         """Who claims: ``host:pid:random`` unless it was given."""
         self._config = config
-        self._keeper = Keeper(config, keeper_http, ProcessBeats if heartbeats == "process" else ThreadBeats)
+        self._keeper = keeper
         self._claims = Claims(task_types, self.worker_id, lease_seconds)
         self._lease_seconds = lease_seconds
         self._wait_seconds = 0 if until_empty else wait_seconds
@@ -83,7 +87,13 @@ class _WorkerState:
             is_cancelled=task.cancel_requested_at is not None,
         )
         self._keeper.hold(held)
+        self._claims.taken()
         return held
+
+    def _give_back(self) -> Flow[None]:
+        """Release whatever is held, and what a claim that was interrupted may have got."""
+        yield from give_back(self._keeper.held)
+        yield from self._claims.give_back()
 
     def _check_ended(self, job: JobState[Any] | None) -> None:
         if job is not None and not (job.ended or job.lease_lost):
@@ -100,9 +110,15 @@ class Worker(_WorkerState):
     """
 
     def __init__(
-        self, task_types: tuple[str, ...], config: Config, http: httpx.Client, **options: Any
+        self,
+        task_types: tuple[str, ...],
+        config: Config,
+        http: httpx.Client,
+        *,
+        heartbeats: HeartbeatsBy,
+        **options: Any,
     ) -> None:
-        super().__init__(task_types, config, http, **options)
+        super().__init__(task_types, config, Keeper(config, http, _BEATS[heartbeats]), **options)
         self._http = http
         self._job: Job[JsonObject] | None = None
 
@@ -140,16 +156,24 @@ class Worker(_WorkerState):
         task = drive(flow, self._config, self._http, sleep=self._stopped.wait)
         return None if task is None else Job(task, task.params or {}, self._hold(task), self._keeper)
 
+    def take_back(self, reason: str) -> None:
+        """Release what is under way, whose code is told ``LeaseLost`` at its next call."""
+        held = [each for each in self._keeper.held if not each.is_ended]
+        try:
+            self._keeper.drive(give_back(held), HASTE_SECONDS)
+        finally:
+            for each in held:
+                each.lost(reason)
+
     def close(self) -> None:
-        """Release the job under way, if there is one, and end the threads that kept it."""
+        """Release what is under way, and end the threads that kept it."""
         self.stop()
-        job = self._job
-        if job is not None and not (job.ended or job.lease_lost):
-            try:
-                job._hand_back()
-            except TaskTrackerError as error:
-                logger.warning("%r could not be released, its lease lapses: %s", job, error)
-        self._keeper.close()
+        if self._keeper.is_forked:  # it is the parent's
+            return
+        try:
+            self._keeper.drive(self._give_back(), HASTE_SECONDS)
+        finally:
+            self._keeper.close()
 
 
 class AsyncWorker(_WorkerState):
@@ -165,9 +189,13 @@ class AsyncWorker(_WorkerState):
         config: Config,
         http: httpx.AsyncClient,
         keeper_http: httpx.Client | None,
+        *,
+        heartbeats: HeartbeatsBy,
         **options: Any,
     ) -> None:
-        super().__init__(task_types, config, keeper_http, **options)
+        keeper = AsyncKeeper(config, keeper_http, http, _BEATS[heartbeats])
+        super().__init__(task_types, config, keeper, **options)
+        self._async_keeper = keeper
         self._http = http
         self._job: AsyncJob[JsonObject] | None = None
 
@@ -203,15 +231,16 @@ class AsyncWorker(_WorkerState):
         self._keeper.check_process()
         flow = self._claims.claim(wait_seconds, self._stopped.is_set)
         task = await adrive(flow, self._config, self._http)
-        return None if task is None else AsyncJob(task, task.params or {}, self._hold(task), self._keeper)
+        return (
+            None if task is None else AsyncJob(task, task.params or {}, self._hold(task), self._async_keeper)
+        )
 
     async def aclose(self) -> None:
-        """Release the job under way, if there is one, and end the threads that kept it."""
+        """Release what is under way, and end the threads that kept it."""
         self.stop()
-        job = self._job
-        if job is not None and not (job.ended or job.lease_lost):
-            try:
-                await job._hand_back()
-            except TaskTrackerError as error:
-                logger.warning("%r could not be released, its lease lapses: %s", job, error)
-        await asyncio.to_thread(self._keeper.close)
+        if self._keeper.is_forked:  # it is the parent's
+            return
+        try:
+            await self._async_keeper.adrive(self._give_back(), HASTE_SECONDS)
+        finally:
+            await asyncio.to_thread(self._keeper.close)
