@@ -16,7 +16,7 @@ def calls(client: TaskTracker) -> None:
     print(client.wait("a").results)  # wrong: result
     client.tasks(status="done")  # wrong: no such status
     client.track("a", after=3)  # wrong: after_seq_id
-    client.progres("a", {})  # wrong: misspelled
+    client.report("a", {})  # wrong: progress
     text: str = client.get("a").attempt  # wrong: a number
     client.complete_many([Completion(task="a", results=1)])  # wrong: result
     client.register_many([NewTask("a")])  # wrong: by name
