@@ -55,7 +55,7 @@ class Refused:
 
 
 Outcome: TypeAlias = Done[T] | Refused
-"""What became of one item; ``match`` or ``outcome.ok`` tells which."""
+"""What became of one item; ``match`` or ``isinstance`` tells which, ``ok`` at a glance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,9 +94,9 @@ def test_a_stream_that_ends_as_soon_as_it_opens_is_not_opened_all_the_time(
     proxy = through(always(Answered("200 OK", b"id: 0\n\n:\n", "Content-Type: text/event-stream\r\n")))
     client = connect(proxy.url, retries=sdk.Retries())
     with pytest.raises(sdk.WaitTimeout):
-        list(client.track(held, timeout=4))
+        list(client.track(held, timeout=2))
     with pytest.raises(sdk.WaitTimeout):
-        list(client.events(tasks=[held], timeout=4))
+        list(client.events(tasks=[held], timeout=2))
 
     assert 2 <= proxy.count("/track") <= 12
     assert 2 <= proxy.count("/events") <= 12
@@ -335,7 +335,7 @@ def test_a_service_that_lost_its_bus_tells_everything(
             assert [type(each) for each in events] == [StatusChange]
 
 
-@pytest.mark.parametrize("buffered", [False, True])
+@pytest.mark.parametrize("buffered", [False, pytest.param(True, marks=SLOW)])
 def test_entries_that_were_lost_are_told_as_one_gap_once(
     connect: Connect,
     through: Through,

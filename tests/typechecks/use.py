@@ -1,3 +1,4 @@
+# pyright: strict
 """What checkers see in right use: every value has the type that is written here. Checked, never run."""
 
 from collections.abc import AsyncIterator, Iterator
@@ -105,7 +106,7 @@ def bulk(client: TaskTracker, rows: list[TaskRow]) -> None:
             case _:
                 assert_never(outcome)
     for ended in client.complete_many([*rows, Completion("a-1", 1)]):
-        if ended.ok:
+        if isinstance(ended, Done):
             assert_type(ended.answer, EndedTask)
         else:
             assert_type(ended.task_id, str | None)

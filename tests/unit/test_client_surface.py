@@ -21,6 +21,8 @@ TWINS = [
 ]
 ASYNC_ONLY = {"keeper_http"}
 """What threads of an asynchronous worker call with."""
+SYNC_ONLY = {"take_back"}
+"""Stops a job from outside, which a thread needs; a task of an event loop can be cancelled."""
 
 
 def test_the_list_of_names_is_sorted_and_whole() -> None:
@@ -48,7 +50,8 @@ def members(kind: type) -> dict[str, Any]:
     for each in reversed(kind.__mro__[:-1]):
         found |= vars(each)
     given = {sync_words(name): value for name, value in found.items()}
-    return {name: value for name, value in given.items() if not name.startswith("_") or is_protocol(name)}
+    shown = {name for name in given if not name.startswith("_") or is_protocol(name)} - SYNC_ONLY
+    return {name: given[name] for name in shown}
 
 
 def is_protocol(name: str) -> bool:

@@ -1,4 +1,5 @@
-"""Events taken apart wrongly. Each marked line has to be an error of every checker, and nothing else."""
+# pyright: strict
+"""Events taken apart wrongly. Every marked line has to be an error to each checker, and no other."""
 
 from typing import assert_never
 
@@ -7,22 +8,22 @@ from tasktracker_client import Progress, StatusChange, TaskTracker, TrackEvent
 
 def fields(client: TaskTracker) -> None:
     for event in client.track("a"):
-        event.seq_id  # wrong: not every event has one
+        print(event.seq_id)  # wrong: not every event has one
         if isinstance(event, Progress):
-            event.seqId  # wrong: seq_id
-            event.data.percent  # wrong: a mapping
+            print(event.seqId)  # wrong: seq_id
+            print(event.data.percent)  # wrong: a mapping
             number: str = event.seq_id  # wrong: a number
             event.seq_id = 7  # wrong: events do not change
             print(number)
         if isinstance(event, StatusChange):
-            event.status == "complete"  # wrong: no such status
-            event.reslt  # wrong: misspelled
+            print(event.status == "complete")  # wrong: no such status
+            print(event.reslt)  # wrong: misspelled
 
 
 def matched(event: TrackEvent) -> None:
     match event:
-        case Progress(sequence=number):  # wrong: seq_id
-            print(number)
+        case Progress(sequence=_number):  # wrong: seq_id
+            pass
         case _:
             pass
 
