@@ -4,9 +4,10 @@ import json
 import socket
 from collections.abc import Iterator
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
-from services import Service
+from services import Service, wait_for
 from tasktracker_client import TaskTracker
 
 from .command_line import SECONDS, Shell
@@ -21,6 +22,11 @@ def own_service(database_url: str, redis_url: str, redis_prefix: str) -> Iterato
         yield service
 
 
+def connected(pid: int) -> bool:
+    """Whether a process has a connection open."""
+    return any(each.status == "ESTABLISHED" for each in psutil.Process(pid).net_connections("tcp"))
+
+
 def test_following_waiting_and_running_survive_it(own_service: Service) -> None:
     shell = Shell(own_service.url)
     with TaskTracker(own_service.url) as api:
@@ -29,6 +35,9 @@ def test_following_waiting_and_running_survive_it(own_service: Service) -> None:
         with shell.started("track", task.task_id) as tracking, shell.started("wait", task.task_id) as waiting:
             assert tracking.stdout is not None
             told = [json.loads(tracking.stdout.readline())]
+            assert wait_for(lambda: connected(waiting.pid), SECONDS)
+            for _ in range(20):  # time for its first answer: who has not heard of a task is not patient
+                api.get(task)
             own_service.kill()
             own_service.start()
             api.progress(task, {"n": 2})
