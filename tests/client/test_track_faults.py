@@ -157,6 +157,7 @@ def test_what_began_as_a_stream_goes_on_by_pages(
         assert isinstance(list(events)[-1], StatusChange)
 
 
+@SLOW
 def test_pages_survive_what_streams_survive(
     connect: Connect, through: Through, client: TaskTracker, held: Task
 ) -> None:
