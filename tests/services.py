@@ -111,6 +111,14 @@ def own_keys(redis_url: str, prefix: str) -> Iterator[str]:
                 client.delete(key)
 
 
+def lose_keys(redis_url: str, prefix: str) -> None:
+    """What is left after a Redis that came back empty: nothing under the prefix, and no scripts."""
+    with redis.Redis.from_url(redis_url) as store:
+        if keys := list(store.scan_iter(f"{prefix}:*")):
+            store.delete(*keys)
+        store.script_flush()
+
+
 class Service:
     """``tasktracker-server serve`` as a process of its own; a ``with`` block starts and stops it.
 

@@ -8,6 +8,8 @@ from typing import Final
 from tasktracker_client._api import Next
 from tasktracker_client._async_client import AsyncTaskTracker
 from tasktracker_client._async_job import AsyncJob
+from tasktracker_client._bar import JobBar
+from tasktracker_client._block import current_job
 from tasktracker_client._bulk import Completion, Done, Failure, NewTask, Outcome, Refused, Report
 from tasktracker_client._client import TaskTracker
 from tasktracker_client._config import Retries
@@ -50,6 +52,7 @@ from tasktracker_client._errors import (
 from tasktracker_client._events import Gap, Lifecycle, ManyEvent, Progress, Ready, StatusChange, TrackEvent
 from tasktracker_client._exceptions import FailJob
 from tasktracker_client._job import Job
+from tasktracker_client._log_handler import JobLogHandler
 from tasktracker_client._pool import WorkerPool
 from tasktracker_client._refs import TaskRef
 from tasktracker_client._streams import AsyncStream, Stream
@@ -108,6 +111,8 @@ __all__ = [
     "HistoryFull",
     "InvalidCursor",
     "Job",
+    "JobBar",
+    "JobLogHandler",
     "JobStopped",
     "LeaseLost",
     "Lifecycle",
@@ -163,4 +168,5 @@ __all__ = [
     "WorkerPool",
     "WrongStatus",
     "__version__",
+    "current_job",
 ]

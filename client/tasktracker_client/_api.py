@@ -82,12 +82,12 @@ def register(
     """A new task, always under an id of the caller's: the repeat of a lost answer is no second task."""
     body = body_of(
         taskType=task_type,
-        taskId=task_id or new_id(),
+        taskId=new_id() if task_id is None else task_id,
         params=params,
         metadata=metadata,
         timeoutSeconds=timeout_seconds,
         priority=priority,
-        runAt=run_at,
+        runAt=moment_of(run_at),
         maxRetries=max_retries,
         maxAttempts=max_attempts,
     )
@@ -209,8 +209,8 @@ def list_page(
         taskType=task_type,
         workerId=worker_id,
         originalTaskId=original_task_id,
-        createdAfter=_time(created_after),
-        createdBefore=_time(created_before),
+        createdAfter=moment_of(created_after),
+        createdBefore=moment_of(created_before),
         limit=limit,
         cursor=cursor,
         fields="full" if full else None,
@@ -271,10 +271,11 @@ def _of_holder(hold: Hold, entries: Entries = None) -> Repeat:
 def is_numbered(entries: Entries) -> bool:
     """Whether every entry has a number of its own, by which the service knows a repeat."""
     listed = entries if isinstance(entries, list) else [entries]
-    return all(isinstance(each, dict) and "seqId" in each for each in listed)
+    return all(isinstance(each, dict) and each.get("seqId") is not None for each in listed)
 
 
-def _time(moment: datetime | None) -> str | None:
+def moment_of(moment: datetime | None) -> str | None:
+    """As the API reads it; raises ``ValueError`` where no zone says which moment is meant."""
     if moment is None:
         return None
     if moment.tzinfo is None:

@@ -15,12 +15,13 @@ from tasktracker_client._api import Entries, Json, JsonObjectLike, Next
 from tasktracker_client._bulk import Completion, Failure, NewTask, Outcome, Report
 from tasktracker_client._calls import Call, Flow, T
 from tasktracker_client._config import Config, Retries, config_of
-from tasktracker_client._driving import adrive
+from tasktracker_client._driving import adrive, new_async_http
 from tasktracker_client._events import ManyEvent, TrackEvent
 from tasktracker_client._names import new_worker_id
 from tasktracker_client._refs import TaskRef, hold_of, task_id_of
 from tasktracker_client._retrying import perform
 from tasktracker_client._streams import AsyncStream
+from tasktracker_client._tracing import with_trace
 from tasktracker_client._tracking import TrackOptions, follow
 from tasktracker_client._watching import events_path, watch
 from tasktracker_client._worker import LATEST_SECONDS, LEASE_SECONDS, WAIT_SECONDS, AsyncWorker, HeartbeatsBy
@@ -76,7 +77,7 @@ class AsyncTaskTracker:
         keeper_http: httpx.Client | None = None,
     ) -> None:
         self._config = config_of(base_url, api_key, timeout, retries)
-        self._http = http or httpx.AsyncClient(limits=httpx.Limits(max_connections=None))
+        self._http = http or new_async_http()
         self._is_own = http is None
         self._keeper_http = keeper_http
 
@@ -127,7 +128,7 @@ class AsyncTaskTracker:
             task_type,
             params,
             task_id=task_id,
-            metadata=metadata,
+            metadata=metadata if exist_ok else with_trace(metadata),
             timeout_seconds=timeout_seconds,
             priority=priority,
             run_at=run_at,

@@ -1,11 +1,12 @@
 """A claimed task in the hands of asynchronous code."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sized
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, overload
 
 from tasktracker_client._api import Json, JsonObjectLike
+from tasktracker_client._bar import JobBar
 from tasktracker_client._calls import Flow
 from tasktracker_client._errors import TaskTrackerError
 from tasktracker_client._held import Held, JobEnded
@@ -30,7 +31,7 @@ class AsyncJob(JobState[P]):
         self._async_keeper = keeper
 
     async def __aenter__(self) -> Self:
-        return self
+        return self._entered()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -82,6 +83,37 @@ class AsyncJob(JobState[P]):
             yield item
             done += 1
             await self.latest(**steps_of(done, total), **fields)
+
+    @overload
+    def tqdm(
+        self,
+        items: Iterable[T] | AsyncIterable[T],
+        desc: str | None = None,
+        total: float | None = None,
+        **shown: Any,
+    ) -> JobBar[T]: ...
+
+    @overload
+    def tqdm(
+        self, items: None = None, desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[Any]: ...
+
+    def tqdm(
+        self, items: Any = None, desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[Any]:
+        """A bar as of ``tqdm``, which reports ``{done, total, percent, desc, postfix}`` as it moves.
+
+        Where ``tqdm`` is installed its bar is drawn too, and gets all other arguments. Raises what
+        ``progress`` raises.
+        """
+        return JobBar(self._latest_now, items, desc, total, shown)
+
+    def _latest_now(self, entry: Mapping[str, Any]) -> None:
+        """As ``latest``, for code that can't await: a lease that ran out is not asked about."""
+        written = entry_of(entry, {})
+        self._keeper.check_process()
+        self._held.check()
+        self._put_latest(written)
 
     async def complete(self, result: Json = None) -> EndedTask:
         """End the task with its result; raises ``LeaseLost`` where it is somebody else's by now."""

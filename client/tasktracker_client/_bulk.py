@@ -1,19 +1,20 @@
 """Many in one call: what is asked for each task, and what became of it as a value."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from tasktracker_client._api import Entries, Json, JsonObjectLike, Next, is_numbered, named, new_id
+from tasktracker_client._api import Entries, Json, JsonObjectLike, Next, is_numbered, moment_of, named, new_id
 from tasktracker_client._calls import Call, Flow, Repeat, json_of, reader
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import ApiError, ProtocolError, Refusal, api_error
 from tasktracker_client._refs import TaskRef, hold_of, task_id_of
-from tasktracker_client._retrying import perform
+from tasktracker_client._retrying import performed
 from tasktracker_client._settling import existing_task
+from tasktracker_client._tracing import with_trace
 from tasktracker_schema.answers import (
     CancelledTask,
     ClaimedTasks,
@@ -54,7 +55,7 @@ class Refused:
 
 
 Outcome: TypeAlias = Done[T] | Refused
-"""What became of one item; ``match`` or ``outcome.ok`` tells which."""
+"""What became of one item; ``match`` or ``isinstance`` tells which, ``ok`` at a glance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,29 +112,30 @@ def register(
     tasks: Iterable[NewTask], retries: Retries, exist_ok: bool
 ) -> Flow[list[Outcome[RegisteredTask]]]:
     """Register tasks; those without an id get one here, so that a repeat is no second task."""
-    given = list(tasks)
-    items = [_new(task) for task in given]
-    own = {item["taskId"] for item, task in zip(items, given, strict=True) if task.task_id is None}
-    outcomes = yield from _all("register", "tasks", items, RegisteredTask, Repeat.SAME, retries)
-    return [_settled(one, exist_ok or one.task_id in own) for one in outcomes]
+    items = [_new(task, task.metadata if exist_ok else with_trace(task.metadata)) for task in tasks]
+    outcomes = yield from _all(
+        "register", "tasks", items, RegisteredTask, Repeat.SAME, retries, settle=_registered
+    )
+    return [_registered(one) for one in outcomes] if exist_ok else outcomes
 
 
-def _new(task: NewTask) -> dict[str, Any]:
+def _new(task: NewTask, metadata: JsonObjectLike) -> dict[str, Any]:
     return _given(
         taskType=task.task_type,
-        taskId=task.task_id or new_id(),
+        taskId=new_id() if task.task_id is None else task.task_id,
         params=task.params,
-        metadata=task.metadata,
+        metadata=metadata,
         timeoutSeconds=task.timeout_seconds,
         priority=task.priority,
-        runAt=task.run_at,
+        runAt=moment_of(task.run_at),
         maxRetries=task.max_retries,
         maxAttempts=task.max_attempts,
     )
 
 
-def _settled(outcome: Outcome[RegisteredTask], same_is_ours: bool) -> Outcome[RegisteredTask]:
-    if isinstance(outcome, Done) or not same_is_ours:
+def _registered(outcome: Outcome[RegisteredTask]) -> Outcome[RegisteredTask]:
+    """The task is there by the same request: as good as its registration now."""
+    if isinstance(outcome, Done):
         return outcome
     existing = existing_task(outcome.error)
     return outcome if existing is None else Done(existing.task_id, existing)
@@ -240,17 +242,27 @@ _judged: Final = msgspec.json.Decoder(_Judged)
 
 
 def _all(
-    verb: str, field: str, items: list[dict[str, Any]], answer: type[T], repeat: Repeat, retries: Retries
+    verb: str,
+    field: str,
+    items: list[dict[str, Any]],
+    answer: type[T],
+    repeat: Repeat,
+    retries: Retries,
+    settle: "Callable[[Outcome[T]], Outcome[T]] | None" = None,
 ) -> Flow[list[Outcome[T]]]:
-    """As many calls as the limits ask for, one after another; outcomes in the order of the items."""
+    """As many calls as the limits ask for, one after another; outcomes in the order of the items.
+
+    ``settle`` says what an outcome means where the call was a repeat of one that may have been carried out.
+    """
     found: list[Outcome[T]] = []
     decoder = msgspec.json.Decoder(answer)
     for body, count in _bodies(field, items):
         call = Call("POST", f"{BASE_PATH}/bulk/{verb}", _outcomes, repeat, body)
-        results = (yield from perform(call, retries)).results
-        if len(results) != count:
-            raise ProtocolError(f"{len(results)} outcomes of {count} items")
-        found += [_outcome(raw, decoder) for raw in results]
+        judged, is_repeat = yield from performed(call, retries)
+        if len(judged.results) != count:
+            raise ProtocolError(f"{len(judged.results)} outcomes of {count} items")
+        outcomes = [_outcome(raw, decoder) for raw in judged.results]
+        found += map(settle, outcomes) if settle and is_repeat else outcomes
     return found
 
 
@@ -272,6 +284,13 @@ def _body(field: str, written: list[bytes]) -> bytes:
 
 
 def _outcome(raw: msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -> Outcome[T]:
+    try:
+        return _read(raw, decoder)
+    except msgspec.MsgspecError as error:
+        raise ProtocolError(f"an outcome is not one of this API: {error}") from error
+
+
+def _read(raw: msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -> Outcome[T]:
     judged = _judged.decode(raw)
     if judged.status_code >= 400 or judged.task_id is None:
         refusal = Refusal(judged.status_code, judged.code, judged.message, judged.details, judged.request_id)

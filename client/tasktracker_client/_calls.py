@@ -1,5 +1,6 @@
 """What is asked of the service, described but not performed. Knows nothing of sockets or clocks."""
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -9,6 +10,7 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
+from tasktracker_client._config import Retries
 from tasktracker_client._errors import ApiError, ProtocolError, Refusal, api_error
 
 T = TypeVar("T")
@@ -46,11 +48,13 @@ class Call(Generic[T]):
     body: bytes | None = None
     wait_seconds: float = 0.0
     """How long the service was asked to hold the answer back at most."""
-    settle: "Callable[[ApiError], Flow[T] | None] | None" = None
+    at_most: float = math.inf
+    """How long its answer may take beside that, where the caller has less time than the client's timeout."""
+    settle: "Callable[[ApiError, Retries], Flow[T] | None] | None" = None
     """For a repeat that was refused: the steps to the answer the lost one must have been, else ``None``."""
 
 
-Answer: TypeAlias = httpx.Response | httpx.TransportError | None
+Answer: TypeAlias = httpx.Response | httpx.RequestError | None
 """What a driver hands back: to a call its response or what went wrong on the way, to a sleep nothing."""
 Flow: TypeAlias = Generator[Call[Any] | Sleep, Answer, T]
 """Steps that a driver takes one by one, each with its answer; returns what they were for."""
@@ -102,6 +106,7 @@ class _ErrorBody(msgspec.Struct, rename="camel"):
     request_id: str | None = None
 
 
+_FOREIGN: Final = "http_"
 _error_body: Final = msgspec.json.Decoder(_ErrorBody)
 
 
@@ -112,7 +117,7 @@ def error_from(response: httpx.Response) -> ApiError:
         body = _error_body.decode(response.content)
     except msgspec.MsgspecError:
         reason = f"HTTP {status} {response.reason_phrase}, not from a Task Tracker"
-        body = _ErrorBody(code=f"http_{status}", message=reason)
+        body = _ErrorBody(code=f"{_FOREIGN}{status}", message=reason)
     return api_error(
         Refusal(
             status=status,
@@ -123,6 +128,11 @@ def error_from(response: httpx.Response) -> ApiError:
             retry_after=_retry_after(headers),
         )
     )
+
+
+def is_foreign(error: ApiError) -> bool:
+    """Whether somebody between here and the service said it."""
+    return error.code.startswith(_FOREIGN)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

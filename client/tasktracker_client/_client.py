@@ -15,12 +15,13 @@ from tasktracker_client._api import Entries, Json, JsonObjectLike, Next
 from tasktracker_client._bulk import Completion, Failure, NewTask, Outcome, Report
 from tasktracker_client._calls import Call, Flow, T
 from tasktracker_client._config import Config, Retries, config_of
-from tasktracker_client._driving import drive
+from tasktracker_client._driving import drive, new_http
 from tasktracker_client._events import ManyEvent, TrackEvent
 from tasktracker_client._names import new_worker_id
 from tasktracker_client._refs import TaskRef, hold_of, task_id_of
 from tasktracker_client._retrying import perform
 from tasktracker_client._streams import Stream
+from tasktracker_client._tracing import with_trace
 from tasktracker_client._tracking import TrackOptions, follow
 from tasktracker_client._watching import events_path, watch
 from tasktracker_client._worker import LATEST_SECONDS, LEASE_SECONDS, WAIT_SECONDS, HeartbeatsBy, Worker
@@ -71,7 +72,7 @@ class TaskTracker:
         http: httpx.Client | None = None,
     ) -> None:
         self._config = config_of(base_url, api_key, timeout, retries)
-        self._http = http or httpx.Client(limits=httpx.Limits(max_connections=None))
+        self._http = http or new_http()
         self._is_own = http is None
 
     def __enter__(self) -> Self:
@@ -121,7 +122,7 @@ class TaskTracker:
             task_type,
             params,
             task_id=task_id,
-            metadata=metadata,
+            metadata=metadata if exist_ok else with_trace(metadata),
             timeout_seconds=timeout_seconds,
             priority=priority,
             run_at=run_at,

@@ -4,7 +4,7 @@ import os
 import random
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_URL: Final = "http://127.0.0.1:3002"
 
@@ -59,20 +59,30 @@ class Config:
 _USER_AGENT: Final = "tasktracker-client"
 
 
+def _has_host(parts: SplitResult) -> bool:
+    try:
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number
+        return False
+
+
 def config_of(
     base_url: str | None, api_key: str | None, timeout: float, retries: Retries | int | None
 ) -> Config:
     """What was given, else what ``TASK_TRACKER_URL`` and ``TASK_TRACKER_API_KEY`` say, else the defaults.
 
-    Raises ``ValueError`` where the URL is not one of HTTP.
+    Raises ``ValueError`` where the URL is not one of HTTP, or the key can't be sent.
     """
     url = base_url or os.environ.get("TASK_TRACKER_URL") or DEFAULT_URL
+    key = (api_key or os.environ.get("TASK_TRACKER_API_KEY") or "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError("the API key has characters that no header can carry")
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or not _has_host(parts) or parts.query or parts.fragment:
         raise ValueError(f"the base URL must look like {DEFAULT_URL}, not {url!r}")
     return Config(
         base_url=url.rstrip("/"),
-        api_key=api_key or os.environ.get("TASK_TRACKER_API_KEY") or None,
+        api_key=key or None,
         timeout=timeout,
         retries=Retries(attempts=retries) if isinstance(retries, int) else retries or Retries(),
     )

@@ -3,12 +3,27 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from tasktracker_client._calls import Answer, Call, Flow, Sleep, T
 from tasktracker_client._config import Config
+
+_LIMITS: Final = httpx.Limits(max_connections=None)
+"""A stream holds a connection; how many there are is for the caller to say."""
+_DIRECT: Final = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
+"""Never by way of a proxy that the environment names."""
+
+
+def new_http() -> httpx.Client:
+    """A client for one service."""
+    return httpx.Client(limits=_LIMITS, mounts=_DIRECT)
+
+
+def new_async_http() -> httpx.AsyncClient:
+    """The same, asynchronous."""
+    return httpx.AsyncClient(limits=_LIMITS, mounts=_DIRECT)
 
 
 def request_of(call: Call[Any], config: Config, http: httpx.Client | httpx.AsyncClient) -> httpx.Request:
@@ -18,7 +33,7 @@ def request_of(call: Call[Any], config: Config, http: httpx.Client | httpx.Async
         config.base_url + call.path,
         content=call.body,
         headers=config.headers,
-        timeout=timeout_of(config.timeout, call.wait_seconds),
+        timeout=timeout_of(min(config.timeout, call.at_most), call.wait_seconds),
     )
 
 
@@ -41,7 +56,7 @@ def drive(
                 continue
             try:
                 answer = http.send(request_of(step, config, http))
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 answer = error
     except StopIteration as stop:
         value: T = stop.value
@@ -66,7 +81,7 @@ async def adrive(flow: Flow[T], config: Config, http: httpx.AsyncClient) -> T:
                 continue
             try:
                 answer = await http.send(request_of(step, config, http))
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 answer = error
     finally:
         flow.close()

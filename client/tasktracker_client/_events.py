@@ -117,7 +117,12 @@ def progress_of(
 ) -> Progress:
     """The event of an entry as it is stored: its number taken out of its data."""
     data = dict(entry)
-    return Progress(data.pop("seqId"), data, task_id, timestamp, task_type)
+    seq_id = data.pop("seqId", None)
+    if not isinstance(seq_id, int):
+        raise ProtocolError(
+            f"the stream told what is no event: an entry of task {task_id} without its number"
+        )
+    return Progress(seq_id, data, task_id, timestamp, task_type)
 
 
 def _tag(event: Any) -> str:

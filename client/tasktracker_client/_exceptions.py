@@ -18,7 +18,7 @@ class FailJob(Exception):
 
     def __init__(self, error: Any = None, *, retry: bool = True) -> None:
         super().__init__(error)
-        self.error = {"message": error} if isinstance(error, str) else error
+        self.error: Any = {"message": error} if isinstance(error, str) else error
         self.retry = retry
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -40,8 +40,8 @@ def error_of(error: BaseException) -> Any:
         "type": kind.__qualname__
         if kind.__module__ == "builtins"
         else f"{kind.__module__}.{kind.__qualname__}",
-        "message": _storable(_message(error)[:_MESSAGE_CHARACTERS]),
-        "traceback": _storable(written[-_TRACEBACK_CHARACTERS:]),
+        "message": storable(_message(error)[:_MESSAGE_CHARACTERS]),
+        "traceback": storable(written[-_TRACEBACK_CHARACTERS:]),
     }
 
 
@@ -52,6 +52,6 @@ def _message(error: BaseException) -> str:
         return f"<a {type(error).__name__} without a message>"
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Without what the service refuses in a text: NUL, and halves of surrogate pairs."""
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

@@ -33,18 +33,19 @@ class Held:
         self.lease_seconds = lease_seconds
         # Taken in C, so that no KeyboardInterrupt falls between its taking and the block that gives it back;
         # a condition's own `with` has such a place.
-        self.lock = threading.RLock()
-        self.changed = threading.Condition(self.lock)
-        self.outbox = Outbox(next_seq_id, latest_seconds)
-        self.is_cancelled = is_cancelled
-        self.is_ended = False
+        self.lock: Final = threading.RLock()
+        self.changed: Final = threading.Condition(self.lock)
+        self.outbox: Final = Outbox(next_seq_id, latest_seconds)
+        self.is_cancelled: bool = is_cancelled
+        self.is_ended: bool = False
         self._lost: str | None = None
         self._refused: ApiError | None = None
         self._sender: object = None
         self._failures = 0
         self._not_before = 0.0
         self._asked_at = 0.0
-        self.lease_until = 0.0
+        self.lease_until: float = 0.0
+        self.beat_at: float = 0.0
         self.renewed(lease_until - lease_seconds if lease_until else time.monotonic())
 
     @property

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar, overload
 
 import msgspec
 
 from tasktracker_client import _api as api
 from tasktracker_client._api import Json, JsonObjectLike, read_ended, read_failed
+from tasktracker_client._bar import JobBar
+from tasktracker_client._block import Block
 from tasktracker_client._calls import Call, Flow, Repeat, json_of
 from tasktracker_client._errors import BadRequest, CancelRequested, JobStopped, LeaseLost, TaskTrackerError
 from tasktracker_client._exceptions import FailJob, error_of
@@ -37,6 +39,7 @@ class JobState(Generic[P]):
         """What it was registered with; an empty object where it was without."""
         self._held = held
         self._keeper = keeper
+        self._block: Block | None = None
         self._was_refused = False
 
     def __repr__(self) -> str:
@@ -86,6 +89,12 @@ class JobState(Generic[P]):
         """The same job, its params in another shape."""
         return type(self)(self.task, params, self._held, self._keeper)
 
+    def put_if_room(self, entry: bytes) -> None:
+        """Report an entry of JSON that may be left out: where the job is over, or the service behind."""
+        held = self._held
+        if not (held.is_ended or held.is_lost or held.outbox.is_full):
+            self._put(entry)
+
     def _put(self, entry: bytes) -> None:
         if self._held.put(entry):
             self._keeper.wake()
@@ -115,9 +124,15 @@ class JobState(Generic[P]):
         else:
             self._keeper.wake()  # the end had the sender's turn
 
+    def _entered(self) -> Self:
+        self._block = Block(self)
+        return self
+
     def _leaving(self, error: BaseException | None) -> Flow[Any] | None:
         """What leaving the job's block does, by what it is left with; ``None`` for nothing."""
         held = self._held
+        if self._block is not None:
+            self._block.close(error)
         if held.is_ended or held.is_lost:
             _tell_late(self, error)
             return None
@@ -217,7 +232,7 @@ class Job(JobState[P]):
     """
 
     def __enter__(self) -> Self:
-        return self
+        return self._entered()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -263,6 +278,26 @@ class Job(JobState[P]):
         for done, item in enumerate(items, start=1):
             yield item
             self.latest(**steps_of(done, total), **fields)
+
+    @overload
+    def tqdm(
+        self, items: Iterable[T], desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[T]: ...
+
+    @overload
+    def tqdm(
+        self, items: None = None, desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[Any]: ...
+
+    def tqdm(
+        self, items: Any = None, desc: str | None = None, total: float | None = None, **shown: Any
+    ) -> JobBar[Any]:
+        """A bar as of ``tqdm``, which reports ``{done, total, percent, desc, postfix}`` as it moves.
+
+        Where ``tqdm`` is installed its bar is drawn too, and gets all other arguments. Raises what
+        ``progress`` raises.
+        """
+        return JobBar(self.latest, items, desc, total, shown)
 
     def complete(self, result: Json = None) -> EndedTask:
         """End the task with its result; raises ``LeaseLost`` where it is somebody else's by now."""

@@ -17,7 +17,7 @@ import httpx
 
 from tasktracker_client._calls import Flow, T
 from tasktracker_client._config import Config
-from tasktracker_client._driving import adrive, drive
+from tasktracker_client._driving import adrive, drive, new_http
 from tasktracker_client._held import Held
 from tasktracker_client._keeping import ask, beat, send
 from tasktracker_client._logging import logger
@@ -45,11 +45,11 @@ class Keeper:
 
     def __init__(self, config: Config, http: httpx.Client | None, beats: "Callable[[Keeper], Beats]") -> None:
         self.config = config
-        self._http = http or httpx.Client(limits=httpx.Limits(max_connections=None))
+        self._http = http or new_http()
         self._is_own = http is None
         self._pid = os.getpid()
         self._held: set[Held] = set()
-        self.beats = beats(self)
+        self.beats: Beats = beats(self)
         """What sends the heartbeats."""
         self._sender = _Loop("tasktracker-progress", self._send)
 

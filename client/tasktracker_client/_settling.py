@@ -1,17 +1,27 @@
 """What the refusal of a repeat says about the answer that was lost."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
-import httpx
 import msgspec
 
 from tasktracker_client._calls import Call, Flow, T
-from tasktracker_client._errors import AlreadyRetried, ApiError, TaskExists, WrongStatus
+from tasktracker_client._config import Retries
+from tasktracker_client._errors import (
+    AlreadyRetried,
+    ApiError,
+    OutcomeUnknown,
+    TaskExists,
+    TaskTrackerError,
+    WrongStatus,
+)
+from tasktracker_client._retrying import perform
 from tasktracker_schema.answers import EndedTask, RegisteredTask, RetriedTask, StartedTask, Task
 
+Settle: TypeAlias = Callable[[ApiError, Retries], Flow[T] | None]
 
-def registered(error: ApiError) -> Flow[RegisteredTask] | None:
+
+def registered(error: ApiError, retries: Retries) -> Flow[RegisteredTask] | None:
     """The task exists by this same request: it was registered by the send whose answer was lost."""
     existing = existing_task(error)
     return None if existing is None else _known(existing)
@@ -24,36 +34,36 @@ def existing_task(error: ApiError) -> RegisteredTask | None:
     return msgspec.convert(error.details["existing"], RegisteredTask)
 
 
-def started(look: Call[Task], worker_id: str | None) -> Callable[[ApiError], Flow[StartedTask] | None]:
+def started(look: Call[Task], worker_id: str | None) -> Settle[StartedTask]:
     """The task is in progress with this very worker."""
 
-    def settle(error: ApiError) -> Flow[StartedTask] | None:
+    def settle(error: ApiError, retries: Retries) -> Flow[StartedTask] | None:
         is_ours = isinstance(error, WrongStatus) and error.details.get("workerId") == worker_id
         if not is_ours or worker_id is None or error.details.get("status") != "in_progress":
             return None
-        return _seen(look, error, _as_started)
+        return _seen(look, error, retries, _as_started)
 
     return settle
 
 
-def timed_out(look: Call[Task]) -> Callable[[ApiError], Flow[EndedTask] | None]:
+def timed_out(look: Call[Task]) -> Settle[EndedTask]:
     """The task has timed out."""
 
-    def settle(error: ApiError) -> Flow[EndedTask] | None:
+    def settle(error: ApiError, retries: Retries) -> Flow[EndedTask] | None:
         if isinstance(error, WrongStatus) and error.details.get("status") == "timeout":
-            return _seen(look, error, _as_ended)
+            return _seen(look, error, retries, _as_ended)
         return None
 
     return settle
 
 
-def retried(look: Callable[[str], Call[Task]]) -> Callable[[ApiError], Flow[RetriedTask] | None]:
+def retried(look: Callable[[str], Call[Task]]) -> Settle[RetriedTask]:
     """The chain has an unfinished retry, whoever asked for it: the one that was wanted."""
 
-    def settle(error: ApiError) -> Flow[RetriedTask] | None:
+    def settle(error: ApiError, retries: Retries) -> Flow[RetriedTask] | None:
         new_task_id = error.details.get("newTaskId")
         if isinstance(error, AlreadyRetried) and isinstance(new_task_id, str):
-            return _seen(look(new_task_id), error, _as_retried)
+            return _seen(look(new_task_id), error, retries, _as_retried)
         return None
 
     return settle
@@ -64,11 +74,11 @@ def _known(value: T) -> Flow[T]:
     yield  # makes it a flow, of no steps
 
 
-def _seen(look: Call[Task], error: ApiError, read: Callable[[Task], T]) -> Flow[T]:
-    answer: Any = yield look
-    if isinstance(answer, httpx.Response) and answer.is_success:
-        return read(look.decode(answer.content))
-    raise error
+def _seen(look: Call[Task], error: ApiError, retries: Retries, read: Callable[[Task], T]) -> Flow[T]:
+    try:
+        return read((yield from perform(look, retries)))
+    except TaskTrackerError as unseen:
+        raise OutcomeUnknown(f"its answer was lost, and the task could not be read: {unseen}") from error
 
 
 def _as_started(task: Task) -> StartedTask:

@@ -13,6 +13,7 @@ from httpx_sse import EventSource, ServerSentEvent
 from tasktracker_client._calls import Call, Sleep
 from tasktracker_client._config import Config
 from tasktracker_client._driving import request_of
+from tasktracker_client._patience import Interrupted
 from tasktracker_client._tracking import Emit, Following, Frame, OpenStream, ReadFrame, Step, Told
 
 E = TypeVar("E")
@@ -69,6 +70,8 @@ class _Steps:
         self._steps = steps
         self._told: Told = None
         self._failure: BaseException | None = None
+        self.connections = 0
+        """How many it took so far: one more than it was cut and resumed."""
 
     def _next_step(self) -> Step:
         """The next step; raises what ended the stream again, lest a second look reads it as the end."""
@@ -82,7 +85,7 @@ class _Steps:
         if inspect.getgeneratorstate(self._steps) is inspect.GEN_CLOSED:
             self._failure = None if isinstance(error, StopIteration) else error
         else:
-            self._told = httpx.ReadError("interrupted")
+            self._told = Interrupted()
 
 
 class Stream(_Steps, Generic[E]):
@@ -142,7 +145,7 @@ class Stream(_Steps, Generic[E]):
     def _call(self, call: Call[Any]) -> Told:
         try:
             return self._http.send(request_of(call, self._config, self._http))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return error
 
     def _open(self, step: OpenStream) -> Told:
@@ -152,10 +155,11 @@ class Stream(_Steps, Generic[E]):
             if not response.is_success:
                 response.read()
                 return response
+            self.connections += 1
             if isinstance(response.stream, httpx.SyncByteStream):
                 response.stream = _Heard(response.stream, step.on_bytes)
             self._frames = EventSource(response).iter_sse()
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return error
         return response
 
@@ -164,7 +168,7 @@ class Stream(_Steps, Generic[E]):
             return _frame(next(self._frames))
         except StopIteration:
             return None
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return error
 
     def _hang_up(self) -> None:
@@ -232,7 +236,7 @@ class AsyncStream(_Steps, Generic[E]):
     async def _call(self, call: Call[Any]) -> Told:
         try:
             return await self._http.send(request_of(call, self._config, self._http))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return error
 
     async def _open(self, step: OpenStream) -> Told:
@@ -242,10 +246,11 @@ class AsyncStream(_Steps, Generic[E]):
             if not response.is_success:
                 await response.aread()
                 return response
+            self.connections += 1
             if isinstance(response.stream, httpx.AsyncByteStream):
                 response.stream = _AsyncHeard(response.stream, step.on_bytes)
             self._frames = EventSource(response).aiter_sse()
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return error
         return response
 
@@ -255,7 +260,7 @@ class AsyncStream(_Steps, Generic[E]):
             return _frame(await anext(self._frames))
         except StopAsyncIteration:
             return None
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return error
 
     async def _hang_up(self) -> None:

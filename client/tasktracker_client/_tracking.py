@@ -7,7 +7,6 @@ buffers it; the progress page that waits tells the same.
 """
 
 import math
-import random
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,14 +18,7 @@ from msgspec import UNSET
 from tasktracker_client import _api as api
 from tasktracker_client._calls import Call, Sleep, error_from, query_of
 from tasktracker_client._config import Retries
-from tasktracker_client._errors import (
-    ApiError,
-    ConnectionFailed,
-    ProtocolError,
-    ServerError,
-    TrackInterrupted,
-    WaitTimeout,
-)
+from tasktracker_client._errors import ApiError, ProtocolError
 from tasktracker_client._events import (
     Gap,
     Lifecycle,
@@ -36,6 +28,7 @@ from tasktracker_client._events import (
     progress_of,
     read_event,
 )
+from tasktracker_client._patience import Interrupted, Patience
 from tasktracker_schema.answers import ProgressPage, Task
 from tasktracker_schema.limits import SEQ_ID_MAX
 from tasktracker_schema.status import FinalStatus
@@ -46,8 +39,6 @@ SILENCE_SECONDS: Final = 6.0
 PAGE_WAIT_SECONDS: Final = 20
 STREAM_AGAIN_SECONDS: Final = 60.0
 """How long pages are read before the stream is tried again; doubled each time it stays mute."""
-GIVE_UP_SECONDS: Final = 300.0
-"""Without a word from the service for so long, a stream that had been open is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +90,14 @@ class Muted(Exception):
     """Nothing came through for three heartbeats."""
 
 
+class NoStream(ProtocolError):
+    """Somebody answers who is not the service; it may come back."""
+
+
+LOST: Final = (httpx.RequestError, ApiError, NoStream, Interrupted)
+"""Ways to lose a stream that may be opened again. An event that can't be read would come again as it was."""
+
+
 class Cursor:
     """Where one reader stands: what it has been told, and so what is news."""
 
@@ -143,84 +142,40 @@ class Cursor:
         return True
 
 
-class Patience:
-    """How long to go on without a word from the service."""
-
-    def __init__(self, options: TrackOptions, retries: Retries, now: Callable[[], float]) -> None:
-        self._now = now
-        self._retries = retries
-        self._deadline = math.inf if options.timeout is None else now() + options.timeout
-        self._heard: float | None = None
-        self._failures = 0
-
-    def heard(self) -> None:
-        """The service spoke."""
-        self._failures = 0
-        self._heard = self._now()
-
-    @property
-    def left(self) -> float:
-        """Seconds until the reader's own time is over."""
-        return self._deadline - self._now()
-
-    def check(self, task_id: str) -> None:
-        """Raise ``WaitTimeout`` when the reader's own time is over."""
-        if self.left <= 0:
-            raise WaitTimeout(f"task {task_id} has not ended in the time given; it goes on")
-
-    def lost(self, error: Exception, after_seq_id: int) -> Sleep:
-        """How long to wait before the next try; raises where there is no point in one."""
-        if isinstance(error, ApiError) and not isinstance(error, ServerError) and error.status != 429:
-            raise error
-        self._failures += 1
-        if self._heard is None:
-            if self._failures >= self._retries.attempts:
-                raise _told_once(error)
-        elif self._now() - self._heard > GIVE_UP_SECONDS:
-            raise TrackInterrupted(f"the stream was lost: {error}", after_seq_id) from error
-        pause = self._retries.pause(self._failures, getattr(error, "retry_after", None))
-        return Sleep(min(pause, max(self.left, 0.0)))
-
-
-def _told_once(error: Exception) -> Exception:
-    if isinstance(error, ApiError):
-        return error
-    failure = ConnectionFailed(f"no stream: {error}" if str(error) else f"no stream: {type(error).__name__}")
-    failure.__cause__ = error
-    return failure
-
-
 def follow(task_id: str, options: TrackOptions, retries: Retries, now: Callable[[], float]) -> Following:
     """The steps that tell each entry once and in order, whatever happens on the way, and then the end."""
-    cursor, patience = Cursor(options), Patience(options, retries, now)
+    cursor = Cursor(options)
+    over = f"task {task_id} has not ended in the time given; it goes on"
+    patience = Patience(over, options.timeout, retries, now)
     pages_seconds = STREAM_AGAIN_SECONDS
     while not cursor.is_done:
-        patience.check(task_id)
+        patience.check()
         try:
             yield from _read_stream(task_id, cursor, patience)
-            if not cursor.is_done:  # drained, or at its lifetime's end: spread those who come back
-                yield Sleep(random.uniform(0.0, 0.25))  # noqa: S311 - spreads callers, guards nothing
+            if not cursor.is_done:
+                yield patience.ended()
         except Muted:
-            patience.check(task_id)
+            patience.check()
             yield from _read_pages(task_id, cursor, patience, now() + pages_seconds, now)
             pages_seconds *= 2
-        except (httpx.TransportError, ApiError, ProtocolError) as error:
-            patience.check(task_id)
+        except LOST as error:
+            patience.check()
             yield patience.lost(error, cursor.after)
 
 
 def _read_stream(task_id: str, cursor: Cursor, patience: Patience) -> Following:
     def on_bytes() -> None:
         patience.heard()
-        patience.check(task_id)
+        patience.check()
 
+    patience.opened()
     response = yield OpenStream(cursor.path(task_id), min(SILENCE_SECONDS, patience.left), on_bytes)
     check_is_stream(answered(response))
     while not cursor.is_done:
         frame = answered((yield ReadFrame()))
         if not isinstance(frame, Frame):
             return
-        yield from _take(frame, cursor)
+        yield from _take(frame, cursor, patience)
 
 
 def answered(answer: Told) -> httpx.Response | Frame | None:
@@ -238,15 +193,16 @@ def check_is_stream(response: Any) -> None:
         raise error_from(response)
     kind = response.headers.get("Content-Type", "")
     if not kind.startswith("text/event-stream"):
-        raise ProtocolError(f"the answer is no event stream but {kind or 'of no type'}")
+        raise NoStream(f"the answer is no event stream but {kind or 'of no type'}")
 
 
-def _take(frame: Frame, cursor: Cursor) -> Iterator[Emit]:
+def _take(frame: Frame, cursor: Cursor, patience: Patience) -> Iterator[Emit]:
     if not frame.data:
         cursor.place(frame.id)
         return
     event = read_event(frame.data)
     if isinstance(event, TrackEvent) and cursor.accept(event):
+        patience.told()
         yield Emit(event)
 
 
@@ -256,14 +212,14 @@ def _read_pages(
     """Read on by the page that waits, which no proxy holds back."""
     wait_seconds, told = 0, ""
     while not cursor.is_done and now() < until:
-        patience.check(task_id)
+        patience.check()
         after = cursor.after if cursor.is_known else SEQ_ID_MAX
         wait_seconds = math.ceil(max(0.0, min(wait_seconds, patience.left)))
         call = api.progress_page(task_id, after_seq_id=after, wait_seconds=wait_seconds)
         try:
             page = call.decode(_body(answered((yield call))))
-        except (Muted, httpx.TransportError, ApiError, ProtocolError) as error:
-            patience.check(task_id)
+        except (Muted, ProtocolError, *LOST) as error:
+            patience.check()
             yield patience.lost(error, cursor.after)
             continue
         patience.heard()
@@ -317,8 +273,8 @@ def _tell_end(task_id: str, cursor: Cursor, patience: Patience) -> Following:
     while not cursor.is_done:
         try:
             task = call.decode(_body(answered((yield call))))
-        except (Muted, httpx.TransportError, ApiError, ProtocolError) as error:
-            patience.check(task_id)
+        except (Muted, ProtocolError, *LOST) as error:
+            patience.check()
             yield patience.lost(error, cursor.after)
             continue
         event = _end_of(task)

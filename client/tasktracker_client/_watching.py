@@ -2,22 +2,19 @@
 
 from collections.abc import Callable, Iterable
 
-import httpx
-
 from tasktracker_client._calls import query_of
 from tasktracker_client._config import Retries
-from tasktracker_client._errors import ApiError, ProtocolError
-from tasktracker_client._events import Gap, read_event
+from tasktracker_client._events import Gap, Ready, read_event
+from tasktracker_client._patience import Patience
 from tasktracker_client._refs import TaskRef, task_id_of
 from tasktracker_client._tracking import (
+    LOST,
     Emit,
     Following,
     Frame,
     Muted,
     OpenStream,
-    Patience,
     ReadFrame,
-    TrackOptions,
     answered,
     check_is_stream,
 )
@@ -38,24 +35,28 @@ def events_path(tasks: Iterable[TaskRef], task_types: Iterable[str], progress: b
 
 def watch(path: str, timeout: float | None, retries: Retries, now: Callable[[], float]) -> Following:
     """The steps that tell what happens from now on; each connection begins with ``Ready``."""
-    patience = Patience(TrackOptions(timeout=timeout), retries, now)
+    patience = Patience("the time given for these events is over", timeout, retries, now)
     while True:
-        patience.check("")
+        patience.check()
         try:
             yield from _read(path, patience)
-        except (Muted, httpx.TransportError, ApiError, ProtocolError) as error:
-            patience.check("")
-            yield patience.lost(error, 0)
+            yield patience.ended()
+        except (Muted, *LOST) as error:
+            patience.check()
+            yield patience.lost(error)
 
 
 def _read(path: str, patience: Patience) -> Following:
     def on_bytes() -> None:
         patience.heard()
-        patience.check("")
+        patience.check()
 
+    patience.opened()
     response = yield OpenStream(path, min(_EVENTS_SILENCE, patience.left), on_bytes)
     check_is_stream(answered(response))
     while isinstance(frame := answered((yield ReadFrame())), Frame):
         event = read_event(frame.data) if frame.data else None
         if event is not None and not isinstance(event, Gap):
+            if not isinstance(event, Ready):
+                patience.told()
             yield Emit(event)

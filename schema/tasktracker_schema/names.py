@@ -13,6 +13,7 @@ from tasktracker_schema import limits
 
 TASK_ID_PATTERN: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.:@~=-]{0,63}$(?!\n)"
 PRINTABLE_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]+$(?!\n)"
+WITHOUT_NUL_PATTERN: Final = r"^[^\x00]*$(?!\n)"
 RESERVED_TASK_IDS: Final[frozenset[str]] = frozenset({"claim", "bulk", "stats", "timeouts"})
 """Words that stand where a task id stands in paths of the API."""
 

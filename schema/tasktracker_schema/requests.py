@@ -11,6 +11,7 @@ from msgspec import Meta, Raw, Struct, field
 from tasktracker_schema import limits
 from tasktracker_schema.names import (
     RESERVED_TASK_IDS,
+    WITHOUT_NUL_PATTERN,
     Attempt,
     ClaimId,
     LeaseSeconds,
@@ -161,7 +162,7 @@ class HeartbeatTask(Request, frozen=True, kw_only=True):
 class CancelTask(Request, frozen=True, kw_only=True):
     """``POST /:taskId/cancel``: the task is no longer wanted."""
 
-    reason: Annotated[str, Meta(max_length=limits.REASON_LENGTH, pattern=r"^[^\x00]*$(?!\n)")] | None = None
+    reason: Annotated[str, Meta(max_length=limits.REASON_LENGTH, pattern=WITHOUT_NUL_PATTERN)] | None = None
 
 
 class BulkClaim(Request, frozen=True, kw_only=True):

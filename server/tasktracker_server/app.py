@@ -11,6 +11,7 @@ import psycopg
 
 from tasktracker_schema import __version__
 from tasktracker_server.core.coalescing import BULK, SINGLE, Lane
+from tasktracker_server.core.log import HistoryLimits
 from tasktracker_server.http.options import HttpOptions
 from tasktracker_server.http.server import HttpServer
 from tasktracker_server.live.bus import EventBus
@@ -25,7 +26,8 @@ from tasktracker_server.service.finishing import Finishing
 from tasktracker_server.service.following import HistoryReader
 from tasktracker_server.service.health import Health
 from tasktracker_server.service.janitor import Janitor
-from tasktracker_server.service.leases import Leases, pause_seconds
+from tasktracker_server.service.lapsing import Lapsing, pause_seconds
+from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.paging import Paging
 from tasktracker_server.service.places import Places
 from tasktracker_server.service.progress import Progress
@@ -110,6 +112,7 @@ async def migrate_when_reachable(database_url: str, stop: asyncio.Event) -> None
 class _Stores:
     """What does I/O, opened."""
 
+    database: Database
     tasks: TaskStore
     histories: HistoryStore
     lists: ListStore
@@ -140,13 +143,13 @@ class _Work:
 
 def _work(stores: _Stores, settings: Settings) -> _Work:
     announcer = Announcer(stores.live)
+    # Repeated, a change finds itself made already and is not told again: whoever listens has missed it.
+    stores.database.on_doubt = announcer.missed
     ending = Ending(stores.tasks, stores.histories, stores.live, announcer)
     renewals = Renewals(stores.tasks, stores.live, ending)
     room = WaitingRoom(stores.tasks, stores.live, limit=settings.waiting_claims_limit)
     tasks = Tasks(stores.tasks, stores.live, ending, announcer, room)
-    leases = Leases(
-        stores.tasks, stores.live, ending, announcer, room, pause=pause_seconds(settings.sweep_seconds)
-    )
+    leases = Leases(stores.tasks, stores.live, ending, announcer, room)
     returns = Returns(stores.tasks, leases)
     claims = Claims(stores.tasks, stores.live, tasks, announcer, room, returns)
 
@@ -189,6 +192,8 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         )
         statistics = Statistics(stores.figures)
         retention = Retention(stores.retention, stores.live, work.ending, settings.retention_ages)
+        pause = pause_seconds(settings.sweep_seconds)
+        lapsing = Lapsing(stores.tasks, work.single.leases, work.room, pause=pause)
         janitor = Janitor(stores.histories, stores.live, work.ending)
         chores = (
             *work.chores,
@@ -202,7 +207,7 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
             sweep_seconds=settings.sweep_seconds,
             when_due=(
                 work.single.finishing.sweep_timeouts,
-                work.single.leases.sweep,
+                lapsing.sweep,
                 work.single.tasks.promote,
                 janitor.pay_debts,
             ),
@@ -241,13 +246,13 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack) -> _Stores:
     )
     client = LiveClient(settings.redis_url)
     keys = Keys(settings.redis_prefix)
-    live = ProgressLog(
-        client, keys, max_entries=settings.history_entries_limit, max_bytes=settings.history_bytes_limit
-    )
+    history_limits = HistoryLimits(settings.history_entries_limit, settings.history_bytes_limit)
+    live = ProgressLog(client, keys, history_limits)
     stack.push_async_callback(database.aclose)
     stack.push_async_callback(client.aclose)
     await database.open()
     return _Stores(
+        database,
         TaskStore(database),
         HistoryStore(database),
         ListStore(database),
@@ -264,6 +269,7 @@ def _http_options(settings: Settings) -> HttpOptions:
         require_attempt=settings.require_attempt,
         body_limit=settings.body_limit,
         array_body_limit=settings.array_body_limit,
+        bodies_limit=settings.bodies_limit,
         progress_entry_limit=settings.progress_entry_limit,
         stream_write_timeout=settings.stream_write_timeout,
     )

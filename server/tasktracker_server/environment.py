@@ -12,6 +12,8 @@ from typing import Final
 PREFIX: Final = "TASK_TRACKER_"
 TESTS: Final = "TEST_"
 """What follows the prefix in variables that are the tests' own."""
+CLIENTS: Final = frozenset({f"{PREFIX}URL", f"{PREFIX}API_KEY"})
+"""What clients read: in one shell, or one container, with the service."""
 
 _SERVICE_LINK: Final = re.compile(r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 _LINKED_PORT: Final = re.compile(r"(tcp|udp|sctp)://.+")
@@ -29,7 +31,9 @@ def misspelt(environ: Mapping[str, str], known: Collection[str]) -> Iterator[str
     """A sentence for each variable that begins like a setting's and is none."""
     for name in sorted(environ):
         rest = name.removeprefix(PREFIX)
-        if rest == name or name in known or rest.startswith(TESTS) or _SERVICE_LINK.fullmatch(rest):
+        if rest == name or name in known or name in CLIENTS:
+            continue
+        if rest.startswith(TESTS) or _SERVICE_LINK.fullmatch(rest):
             continue
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
         yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ".")

@@ -87,6 +87,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     array_body_limit: Annotated[
         int, Say("Largest request body of progress and the bulk calls, in bytes.", 1_024, 1 << 30)
     ] = limits.ARRAY_BODY_BYTES
+    bodies_limit: Annotated[
+        int,
+        Say(
+            "Most bytes of request bodies held at a time, per process; who comes later gets 503.",
+            65_536,
+            1 << 40,
+        ),
+    ] = 256 * 1024 * 1024
     progress_entry_limit: Annotated[int, Say("Largest single progress entry, in bytes.", 64, 1 << 26)] = (
         limits.PROGRESS_ENTRY_BYTES
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
-import json
 import os
 import re
 import shutil
@@ -14,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,10 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from tasktracker_server.demo import follow, verify
+from tasktracker_client import Gap
+from tasktracker_server.demo import verify
 from tasktracker_server.demo.files import ChosenFile, choose_files, sha256_of
-from tasktracker_server.demo.follow import LostTrackError, Track
+from tasktracker_server.demo.follow import Track
 from tasktracker_server.demo.work import FileWork, PlannedFailureError
 
 Json = dict[str, Any]
@@ -177,72 +177,6 @@ def test_a_planted_failure_comes_half_way(tmp_path: Path) -> None:
     assert work.bytes_done == 4096 * 5
 
 
-# Following
-
-
-def frame(number: int) -> bytes:
-    envelope = {"event": "progress", "data": {"seqId": number, "percent": number}, "taskId": "t"}
-    return f"id: {number}\nevent: progress\ndata: {json.dumps(envelope)}\n\n".encode()
-
-
-def final_frame(number: int) -> bytes:
-    envelope = {"event": "status_change", "data": {"status": "completed", "result": 1}, "taskId": "t"}
-    return f"id: {number}.completed\nevent: status_change\ndata: {json.dumps(envelope)}\n\n".encode()
-
-
-def stream(request: httpx.Request) -> bytes:
-    """All ten entries after the position asked for, and the end."""
-    position = int(request.url.params["afterSeqId"])
-    frames = b"".join(frame(number) for number in range(position + 1, 11))
-    return b"retry: 2000\nid: %d\n\n:\n" % position + frames + final_frame(10)
-
-
-def follow_against(answer: Callable[[httpx.Request], httpx.Response]) -> Track:
-    async def go() -> Track:
-        transport = httpx.MockTransport(answer)
-        async with httpx.AsyncClient(transport=transport, base_url="http://service") as http:
-            track = Track("t")
-            await follow.follow(http, track, lambda _entry: None)
-            return track
-
-    return asyncio.run(go())
-
-
-def events(content: bytes) -> httpx.Response:
-    return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=content)
-
-
-@pytest.mark.parametrize("kept", range(200, 700, 31))
-def test_a_stream_cut_at_any_byte_is_resumed(kept: int) -> None:
-    track = follow_against(lambda request: events(stream(request)[:kept]))
-    assert [entry["seqId"] for entry in track.entries] == list(range(1, 11))
-    assert track.final == {"status": "completed", "result": 1}
-    assert track.streams > 1
-
-
-def test_refusals_and_broken_connections_are_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "REOPEN_AFTER", (0.0, 0.0, 0.0, 0.0))
-    refusals: Iterator[httpx.Response | Exception] = iter(
-        [httpx.Response(503), httpx.ConnectError("refused"), httpx.Response(503)]
-    )
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        refusal = next(refusals, None)
-        if isinstance(refusal, Exception):
-            raise refusal
-        return refusal or events(stream(request))
-
-    assert len(follow_against(answer).entries) == 10
-
-
-def test_a_service_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "REOPEN_AFTER", (0.0, 0.0))
-    with pytest.raises(LostTrackError, match="could not be resumed"):
-        follow_against(lambda _request: httpx.Response(503))
-    with pytest.raises(LostTrackError, match="was answered 404"):
-        follow_against(lambda _request: httpx.Response(404))
-
-
 # The check at the end: it must find what is wrong
 
 
@@ -275,7 +209,7 @@ BREAKS: dict[str, Callable[[Json, Track], object]] = {
     "streamed twice": lambda task, track: track.entries.insert(1, track.entries[0]),
     "streamed out of order": lambda task, track: track.entries.reverse(),
     "changed on the way": lambda task, track: track.entries[1].update(bytesDone=1),
-    "told of a gap": lambda task, track: track.gaps.append({"fromSeqId": 1, "toSeqId": 1}),
+    "told of a gap": lambda task, track: track.gaps.append(Gap(1, 1, "t", datetime.now(UTC))),
     "another end": lambda task, track: task.update(status="failed"),
     "another result streamed": lambda task, track: setattr(track, "final", {"status": "completed"}),
     "wrong hash": lambda task, track: task["result"].update(sha256="0"),
@@ -293,8 +227,9 @@ def test_each_fault_is_found(broken: str, seen: tuple[Json, Track, ChosenFile]) 
 def test_a_worker_ends_when_demo_and_service_are_gone() -> None:
     """A killed demo can stop nothing; its workers notice by themselves."""
     script = (
-        "import subprocess, sys\n"
+        "import os, subprocess, sys\n"
         "argv = [sys.executable, '-m', 'tasktracker_server.demo.worker', 'http://127.0.0.1:9', 't', 'w']\n"
+        "argv.append(str(os.getpid()))\n"
         "print(subprocess.Popen(argv, stderr=subprocess.DEVNULL).pid, flush=True)\n"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -60,3 +60,12 @@ def test_streams_resume_elsewhere_and_calls_under_way_are_answered(
         Service(database_url, redis_url, redis_prefix=redis_prefix) as other,
     ):
         asyncio.run(asyncio.wait_for(drain_under_load(one, other), 60))
+
+
+def test_stopped_as_soon_as_it_listens_it_ends_at_once(database_url: str, redis_url: str) -> None:
+    for _ in range(3):
+        service = Service(database_url, redis_url)
+        service.start()
+        began = time.monotonic()
+        service.stop()
+        assert time.monotonic() - began < DRAIN_SECONDS

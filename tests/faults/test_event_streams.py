@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 import psutil  # type: ignore[import-untyped]
+import psycopg
 import pytest
 import redis
 
@@ -54,6 +55,48 @@ def started(api: httpx.Client, task_id: str) -> str:
 def progress(api: httpx.Client, task_id: str, entries: object) -> None:
     answer = api.post(f"{TASKS}/{task_id}/progress", json={"progress": entries})
     assert answer.status_code == 200, answer.text
+
+
+@contextmanager
+def slow_ends(database_url: str) -> Iterator[psycopg.Connection]:
+    """Each end takes ten seconds, unless its connection is cut before."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "create function dawdle() returns trigger language plpgsql as"
+            " $$ begin perform pg_sleep(10); return new; end $$"
+        )
+        connection.execute(
+            "create trigger dawdle before update on tracker_tasks for each row"
+            " when (new.status = 'completed') execute function dawdle()"
+        )
+        yield connection
+
+
+def cut_ends(connection: psycopg.Connection) -> None:
+    """Cut the connections on which tasks are being ended; the next time ends are quick."""
+    waits = "from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+
+    def are_ended() -> bool:
+        return connection.execute(f"select 1 {waits}").fetchone() is not None
+
+    assert wait_for(are_ended, 5)
+    with connection.transaction():
+        connection.execute(f"select pg_terminate_backend(pid) {waits}")
+        connection.execute("drop trigger dawdle on tracker_tasks")
+        connection.execute("drop function dawdle")
+
+
+def test_a_change_whose_answer_from_the_database_was_lost_ends_streams(
+    service: Service, api: httpx.Client, database_url: str
+) -> None:
+    task_id = started(api, "doubted")
+    with opened(service) as stream, ThreadPoolExecutor(1) as caller:
+        with slow_ends(database_url) as connection:
+            ending = caller.submit(api.post, f"{TASKS}/{task_id}/complete", json={})
+            cut_ends(connection)
+
+        assert ending.result().status_code == 200
+        stream.rest()
 
 
 def test_a_lost_bus_connection_ends_streams_of_many_tasks_only(

@@ -4,22 +4,14 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-import redis
 
-from services import Service
+from services import Service, lose_keys
 
 
 @pytest.fixture
 def api(service: Service) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=f"{service.url}/api/v1/tasks", timeout=10, trust_env=False) as client:
         yield client
-
-
-def lose_all(redis_url: str, prefix: str) -> None:
-    with redis.Redis.from_url(redis_url) as store:
-        if keys := list(store.scan_iter(f"{prefix}:*")):
-            store.delete(*keys)
-        store.script_flush()
 
 
 def started(api: httpx.Client, task_id: str) -> None:
@@ -38,7 +30,7 @@ def test_a_loss_between_entries_is_told_as_one_gap_and_numbers_go_on(
 ) -> None:
     started(api, "between")
     before = [report(api, "between") for _ in range(3)]
-    lose_all(redis_url, redis_prefix)
+    lose_keys(redis_url, redis_prefix)
     after = [report(api, "between") for _ in range(2)]
 
     assert api.post("/between/complete", json={}).status_code == 200
@@ -58,7 +50,7 @@ def test_a_loss_before_the_end_is_told_before_the_final_event(
 ) -> None:
     started(api, "end")
     report(api, "end")
-    lose_all(redis_url, redis_prefix)
+    lose_keys(redis_url, redis_prefix)
 
     assert api.post("/end/complete", json={}).status_code == 200
     stream = api.get("/end/track").text
@@ -70,7 +62,7 @@ def test_a_task_without_progress_loses_nothing_and_is_told_nothing(
     api: httpx.Client, redis_url: str, redis_prefix: str
 ) -> None:
     started(api, "quiet")
-    lose_all(redis_url, redis_prefix)
+    lose_keys(redis_url, redis_prefix)
 
     assert api.post("/quiet/complete", json={}).status_code == 200
 
@@ -85,7 +77,7 @@ def test_a_live_tracker_hears_of_the_loss_and_of_the_end(
     with api.stream("GET", "/live/track", params={"heartbeatSeconds": 1}) as stream:
         lines = stream.iter_lines()
         assert next(line for line in lines if line.startswith("id: 1")) == "id: 1"
-        lose_all(redis_url, redis_prefix)
+        lose_keys(redis_url, redis_prefix)
         number = report(api, "live")
         assert api.post("/live/complete", json={}).status_code == 200
         rest = "\n".join(lines)

@@ -8,7 +8,9 @@ import psycopg
 import pytest
 
 from services import Databases
-from tasktracker_server.core.records import Claimer, Release, ReleaseOutcome, TaskRecord
+from tasktracker_server.core.ends import Cancel, CancelOutcome
+from tasktracker_server.core.leases import Release, ReleaseOutcome
+from tasktracker_server.core.records import Claimer, TaskRecord
 from tasktracker_server.store.database import Database
 from tasktracker_server.store.tasks import TaskStore
 
@@ -33,6 +35,12 @@ def told(url: str, story: Callable[[TaskStore], Awaitable[T]]) -> T:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(WAITING)
     return asyncio.run(run())
+
+
+async def cancel(store: TaskStore) -> None:
+    (outcome,) = await store.cancel([Cancel("t", "not wanted")])
+    assert isinstance(outcome, CancelOutcome)
+    assert outcome.changed
 
 
 async def claim(store: TaskStore, types: list[str]) -> TaskRecord:
@@ -62,6 +70,26 @@ def test_a_task_that_a_repeat_of_its_claim_found_stays(databases: Databases, typ
     async def story(store: TaskStore) -> list[str | None]:
         first, again = await claim(store, types), await claim(store, types)
         assert (again.id, again.attempt) == (first.id, first.attempt)
+        return [await give_back(store, task) for task in (first, again)]
+
+    with databases.one() as url:
+        assert told(url, story) == [None, None]
+
+
+def test_a_cancelled_task_that_nobody_was_told_of_ends_when_it_is_given_back(databases: Databases) -> None:
+    async def story(store: TaskStore) -> str | None:
+        task = await claim(store, ["encode"])
+        await cancel(store)
+        return await give_back(store, task)
+
+    with databases.one() as url:
+        assert told(url, story) == "failed"
+
+
+def test_a_cancelled_task_that_a_repeat_of_its_claim_found_stays(databases: Databases) -> None:
+    async def story(store: TaskStore) -> list[str | None]:
+        first, again = await claim(store, ["encode"]), await claim(store, ["encode"])
+        await cancel(store)
         return [await give_back(store, task) for task in (first, again)]
 
     with databases.one() as url:

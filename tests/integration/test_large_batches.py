@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 from msgspec import Raw
 
-from tasktracker_server.core.records import End, EndOutcome, Registration
+from tasktracker_server.core.ends import End, EndOutcome
+from tasktracker_server.core.records import Registration
 from tasktracker_server.store.database import Database
 from tasktracker_server.store.tasks import TaskStore
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from services import Databases
-from tasktracker_server.core.records import Beat, BeatOutcome, Due, Lapse
+from tasktracker_server.core.leases import Beat, BeatOutcome, Due, Lapse
 from tasktracker_server.store.database import Database
 from tasktracker_server.store.queries import query
 from tasktracker_server.store.tasks import TaskStore

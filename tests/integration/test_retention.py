@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from services import Service
+from tasktracker_server.core.log import HistoryLimits
 from tasktracker_server.core.retention import Ages
 from tasktracker_server.live.client import LiveClient
 from tasktracker_server.live.keys import Keys
@@ -59,7 +60,7 @@ class House:
         database, client = Database(self.database_url), LiveClient(self.redis_url)
         await database.open()
         try:
-            live = ProgressLog(client, Keys(self.redis_prefix), max_entries=1 << 20, max_bytes=1 << 30)
+            live = ProgressLog(client, Keys(self.redis_prefix), HistoryLimits(1 << 20, 1 << 30))
             ending = Ending(TaskStore(database), HistoryStore(database), live, Announcer(live))
             await Retention(RetentionStore(database), live, ending, ages).walk()
         finally:

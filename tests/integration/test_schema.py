@@ -61,3 +61,22 @@ def test_a_claim_finds_the_head_of_the_queue_by_index_however_many_tasks_have_en
 
     assert "tracker_tasks_ready" in plan
     assert "Seq Scan on tracker_tasks" not in plan
+
+
+def test_failures_from_before_they_named_their_own_retries_still_name_them(databases: Databases) -> None:
+    with databases.one() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("alter table tracker_tasks drop column failed_into")
+            connection.execute("delete from tracker_migrations where name = '0004_failed_into'")
+            connection.execute(
+                "insert into tracker_tasks"
+                " (id, task_type, status, timeout_seconds, timeout_at, completed_at, new_task_id)"
+                " select id, 'a', 'failed', 60, now(), now(), next"
+                " from (values ('with', 'x'), ('without', null)) as given(id, next)"
+            )
+
+        assert asyncio.run(migrate(url)) == ["0004_failed_into"]
+
+        with psycopg.connect(url) as connection:
+            stored = connection.execute("select id, failed_into from tracker_tasks order by id").fetchall()
+    assert stored == [("with", "x"), ("without", None)]

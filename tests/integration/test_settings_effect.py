@@ -89,6 +89,7 @@ def hasty(databases: Databases, redis_url: str, own_name: str) -> Iterator[Set]:
     """A service that waits for little, except for its sweeps."""
     settings = {
         "body_limit": 16 * 1024 * 1024,
+        "bodies_limit": 65_536,
         "history_bytes_limit": 1_024,
         "database_pool_size": 3,
         "statement_timeout_seconds": 1,
@@ -146,6 +147,21 @@ def test_a_body_over_the_limit_is_refused(small: Set) -> None:
     assert small.driver.register("settings", params={"text": "x" * 1_100}).json()["code"] == "too_large"
 
 
+@of("bodies_limit")
+def test_no_more_bytes_of_bodies_are_held_than_allowed(hasty: Set) -> None:
+    large = {"text": "x" * 50_000}
+    with Connection(hasty.service.url) as half:
+        half.send(b"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n{")
+
+        assert wait_for(lambda: hasty.driver.register("settings", params=large).status_code == 503, 5)
+        refused = hasty.driver.register("settings", params=large)
+        assert refused.json()["code"] == "overloaded"
+        assert refused.headers["retry-after"] == "1"
+        assert hasty.driver.register("settings", params={"text": "x" * 10_000}).status_code == 201
+
+    assert wait_for(lambda: hasty.driver.register("settings", params=large).status_code == 201, 5)
+
+
 @of("array_body_limit")
 def test_a_body_of_progress_has_a_limit_of_its_own(small: Set) -> None:
     held = small.held()
@@ -174,6 +190,43 @@ def test_a_history_takes_no_more_entries_than_the_limit_and_the_task_can_still_e
 
     assert held.progress({}).json()["code"] == "history_full"
     assert held.complete().status_code == 200
+
+
+@of("history_entries_limit")
+@pytest.mark.parametrize("verb", ["complete", "fail"])
+@pytest.mark.parametrize("before", [0, 1])
+def test_neither_do_entries_that_come_with_an_end(small: Set, before: int, verb: str) -> None:
+    held = small.held()
+    held.append(before)
+
+    over = small.driver.post(held.task_id, verb, {**held.identity, "progress": [{}] * (ENTRIES + 1 - before)})
+    assert (over.status_code, over.json()["code"]) == (413, "history_full")
+    assert held.task()["status"] == "in_progress"
+
+    fits = [small.driver.post(held.task_id, verb, {**held.identity, "progress": [{}] * (ENTRIES - before)})]
+    fits.append(small.driver.post(held.task_id, verb, {**held.identity, "progress": [{}] * (ENTRIES + 1)}))
+    assert [answer.status_code for answer in fits] == [200, 200]
+    assert len(held.task()["progressHistory"]) == ENTRIES
+
+
+@of("progress_entry_limit")
+def test_an_entry_over_the_limit_that_comes_with_an_end_is_refused(small: Set) -> None:
+    held = small.held()
+
+    assert held.complete(progress={"text": "x" * 70}).json()["code"] == "too_large"
+    assert held.task()["status"] == "in_progress"
+
+
+@of("history_bytes_limit")
+@pytest.mark.parametrize("size", [1_100, 400])
+def test_entries_that_come_with_an_end_hold_no_more_bytes_than_the_limit(hasty: Set, size: int) -> None:
+    held = hasty.held()
+
+    answer = held.complete(progress=[{"text": "x" * size}] * 3)
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "history_full")
+    assert held.task()["status"] == "in_progress"
+    assert held.complete(progress=[{"text": "x" * 300}] * 3).status_code == 200
 
 
 @of("history_bytes_limit")

@@ -122,6 +122,121 @@ def test_each_item_is_asked_for_its_key_once_however_long_it_waits() -> None:
     assert asked == 500
 
 
+def test_equal_items_that_wait_are_done_once_for_all_who_asked() -> None:
+    batches = Batches()
+    each = coalescer(batches, once=True)
+    same, other = Item(1, "a"), Item(2, "a")
+
+    results = asyncio.run(submit_all(each, [same] * 1_000 + [other] * 3 + [same, Item(3, "b")]))
+
+    assert results == [10] * 1_000 + [20] * 3 + [10, 30]
+    assert batches.all == [[same, Item(3, "b")], [other], [same]]
+
+
+def test_an_item_that_is_under_way_is_not_joined() -> None:
+    batches = Batches()
+
+    async def later() -> list[int]:
+        each = coalescer(batches, once=True)
+        first = asyncio.create_task(each.submit(Item(1, "a")))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return list(await asyncio.gather(first, each.submit(Item(1, "a")), each.submit(Item(1, "a"))))
+
+    assert asyncio.run(later()) == [10] * 3
+    assert batches.all == [[Item(1, "a")]] * 2
+
+
+def test_who_leaves_takes_nothing_from_those_who_asked_for_the_same() -> None:
+    batches = Batches()
+
+    async def leaving() -> list[int]:
+        each = coalescer(batches, once=True)
+        asked = [asyncio.create_task(each.submit(Item(1, "a"))) for _ in range(3)]
+        await asyncio.sleep(0)
+        asked[0].cancel()
+        return await asyncio.gather(*asked[1:])
+
+    assert asyncio.run(leaving()) == [10, 10]
+
+
+def test_the_line_of_a_key_is_bounded_where_equal_items_are_done_once() -> None:
+    batches = Batches()
+    each = coalescer(batches, once=True, lane=Lane(max_line=4))
+
+    results = asyncio.run(submit_all(each, [Item(n, "a") for n in range(10)]))
+
+    assert results[:5] == [0, 10, 20, 30, 40]
+    assert all(isinstance(result, Overloaded) for result in results[5:])
+    assert asyncio.run(coalescer(batches, once=True).submit(Item(7, "a"))) == 70
+
+
+def placed(batches: Batches, **lane: int) -> Coalescer[Item, int]:
+    """Whose an item is, and its group, are told by its key: as ``owner group``."""
+
+    def place(item: Item) -> tuple[str, str]:
+        owner, _, group = str(item.key).partition(" ")
+        return owner, group
+
+    return Coalescer(batches.run, place=place, lane=Lane(in_flight=1, **lane))
+
+
+def test_a_batch_is_of_one_group_whoever_is_in_it() -> None:
+    batches = Batches()
+    items = [Item(1, "a x"), Item(2, "a y"), Item(3, "b x"), Item(4, "c y"), Item(5, "c x")]
+
+    assert asyncio.run(submit_all(placed(batches), items)) == [10, 20, 30, 40, 50]
+    assert [[item.number for item in batch] for batch in batches.all] == [[1, 3, 5], [4, 2]]
+
+
+def test_owners_take_turns_so_that_nobody_waits_for_all_another_one_wants() -> None:
+    batches = Batches()
+    many = [Item(n, f"many {n}") for n in range(1_000)]
+    few = [Item(1_000 + n, f"few x{n}") for n in range(2)]
+
+    asyncio.run(submit_all(placed(batches), [*many, *few]))
+
+    assert batches.order[:4] == [0, 1_000, 1, 1_001]
+    assert batches.order[4:] == list(range(2, 1_000))
+
+
+def test_the_groups_of_an_owner_take_turns_too() -> None:
+    batches = Batches()
+    items = [*(Item(n, "a x") for n in range(6)), Item(6, "a y")]
+
+    asyncio.run(submit_all(placed(batches, max_items=2), items))
+
+    assert batches.order == [0, 1, 6, 2, 3, 4, 5]
+
+
+def test_the_owner_whose_turn_it_is_comes_first_in_its_group() -> None:
+    batches = Batches()
+    items = [*(Item(n, "a x") for n in range(4)), Item(4, "b x")]
+
+    asyncio.run(submit_all(placed(batches, max_items=2), items))
+
+    assert batches.order == [0, 1, 4, 2, 3]
+
+
+def test_a_group_that_was_left_holds_up_no_other() -> None:
+    batches = Batches()
+
+    async def leaving() -> int:
+        each = placed(batches)
+        first = asyncio.create_task(each.submit(Item(1, "a x")))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        left = asyncio.create_task(each.submit(Item(2, "b y")))
+        last = asyncio.create_task(each.submit(Item(3, "c z")))
+        await asyncio.sleep(0)
+        left.cancel()
+        await first
+        return await last
+
+    assert asyncio.run(leaving()) == 30
+    assert batches.order == [1, 3]
+
+
 def test_a_batch_ends_before_the_item_that_would_make_it_too_large() -> None:
     batches = Batches()
     sizes = [40, 40, 40, 250, 1, 99, 1]

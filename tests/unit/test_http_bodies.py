@@ -83,7 +83,7 @@ def test_unknown_fields_are_ignored() -> None:
         ),
         (b'{"taskType":"a","params":{"\\ud800":1}}', "`$.params` holds \\ud800, half of a surrogate pair"),
         (b'{"taskType":"\\udc00"}', "`$.taskType` holds \\udc00, half of a surrogate pair"),
-        (b'{"taskType":"\\ud800", oops', "`$` holds \\ud800, half of a surrogate pair"),
+        (b'{"taskType":"\\ud800", oops', "`$.taskType` holds \\ud800, half of a surrogate pair"),
         (
             b'{"taskType":"a","params":{"x":%s%s}}' % (b"[" * 100, b"]" * 100),
             "`$.params` is nested deeper than 100",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasktracker_server.service.leases import pause_seconds
+from tasktracker_server.service.lapsing import pause_seconds
 
 
 @pytest.mark.parametrize("sweep_seconds", [0.05, 0.5, 5, 60])

@@ -11,7 +11,7 @@ from tasktracker_schema.requests import ListTasksQuery
 from tasktracker_server.core import cursors
 from tasktracker_server.core.errors import InvalidCursor
 from tasktracker_server.core.listing import filters, listing
-from tasktracker_server.core.records import Place
+from tasktracker_server.core.lists import Place
 
 places = st.builds(
     Place, st.integers(-62_000_000_000_000, 253_402_300_800_000), st.integers(0, (1 << 63) - 1)

@@ -13,6 +13,7 @@ from msgspec import Raw
 from tasktracker_schema import limits
 from tasktracker_server.core import opaque
 from tasktracker_server.core.errors import InvalidRequest, TooLarge
+from tasktracker_server.core.steps import done
 
 PAIR = rb'"\ud83d\ude00"'
 
@@ -130,16 +131,16 @@ def test_what_is_not_json_is_refused(value: bytes) -> None:
 
 
 def test_nothing_and_null_are_nothing() -> None:
-    assert opaque.object_or_none(Raw(), "$.params") is None
-    assert opaque.object_or_none(Raw(b"null"), "$.params") is None
-    assert opaque.json_or_none(Raw(), "$.result") is None
-    assert opaque.json_or_none(Raw(b"null"), "$.result") is None
+    assert done(opaque.object_or_none(Raw(), "$.params")) is None
+    assert done(opaque.object_or_none(Raw(b"null"), "$.params")) is None
+    assert done(opaque.json_or_none(Raw(), "$.result")) is None
+    assert done(opaque.json_or_none(Raw(b"null"), "$.result")) is None
 
 
 def test_a_value_comes_back_as_it_was_sent() -> None:
-    assert opaque.object_or_none(Raw(b'{"a": 1.0}'), "$.params") == b'{"a": 1.0}'
-    assert opaque.json_or_none(Raw(b"false"), "$.result") == b"false"
-    assert opaque.json_or_none(Raw(b'"x"'), "$.result") == b'"x"'
+    assert done(opaque.object_or_none(Raw(b'{"a": 1.0}'), "$.params")) == b'{"a": 1.0}'
+    assert done(opaque.json_or_none(Raw(b"false"), "$.result")) == b"false"
+    assert done(opaque.json_or_none(Raw(b'"x"'), "$.result")) == b'"x"'
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_a_value_comes_back_as_it_was_sent() -> None:
 )
 def test_an_object_is_wanted(value: bytes, kind: str) -> None:
     with pytest.raises(InvalidRequest, match=rf"`\$\.params` must be an object, not {kind}\."):
-        opaque.object_or_none(Raw(value), "$.params")
+        done(opaque.object_or_none(Raw(value), "$.params"))
 
 
 # Progress
@@ -255,6 +256,19 @@ def test_the_size_of_an_entry_is_bounded() -> None:
         opaque.entries(Raw(b'[{},{"a":"' + b"x" * (room + 1) + b'"}]'))
     with pytest.raises(TooLarge):
         opaque.entries(Raw(b'{"a":1}'), entry_limit=6)
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_an_entry_far_over_its_limit_is_refused_before_it_is_read(array: bool) -> None:
+    """What only reading it could find is not found."""
+    unread = b'{"a":"\\u0000"' + b" " * 100 + b"}"
+    given = b"[%b]" % unread if array else unread
+
+    with pytest.raises(TooLarge, match="has 114 bytes; one entry may have 28"):
+        opaque.entries(Raw(given), entry_limit=28)
+    with pytest.raises(InvalidRequest, match="cannot be stored"):
+        opaque.entries(Raw(given), entry_limit=29)
+    assert opaque.entries(Raw(b'{"a":1' + b" " * 100 + b"\n}"), entry_limit=28)[0].data == b'{"a":1}'
 
 
 # Whatever passes

@@ -8,8 +8,8 @@ from msgspec import Raw
 
 from tasktracker_schema import limits
 from tasktracker_server.core.entries import Entry
+from tasktracker_server.core.histories import StoredHistory
 from tasktracker_server.core.pages import PageBuilder
-from tasktracker_server.core.records import StoredHistory
 from tasktracker_server.core.replay import Page
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from tasktracker_server.core.histories import StoredHistory
 from tasktracker_server.core.log import Read
-from tasktracker_server.core.records import StoredHistory
 from tasktracker_server.core.replay import Cursor, Page, page_of, parse_last_event_id
 
 TIME = "2026-01-31T12:00:00.007Z"

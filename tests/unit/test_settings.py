@@ -113,6 +113,8 @@ def test_a_directory_is_made_absolute_and_begins_at_home_where_it_says_so() -> N
         "TASK_TRACKER_PORT_3002_TCP_ADDR",
         "TASK_TRACKER_DB_SERVICE_HOST",
         "TASK_TRACKER_TEST_REDIS_URL",
+        "TASK_TRACKER_URL",
+        "TASK_TRACKER_API_KEY",
     ],
 )
 def test_variables_of_kubernetes_and_of_the_tests_are_nobodys_setting(name: str) -> None:

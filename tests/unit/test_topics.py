@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tasktracker_server.core import frames
+from tasktracker_server.core.changes import Step
 from tasktracker_server.core.entries import Entry
 from tasktracker_server.service.topics import Heard, Topic
 
@@ -33,9 +34,9 @@ def test_each_entry_of_a_message_is_an_event_of_its_own() -> None:
 def test_a_change_of_state_has_no_number() -> None:
     topic = Topic("enc-1")
 
-    topic.hear(b'L\n{"event":"status_change"}')
+    topic.hear(b'L2.3\n{"event":"status_change"}')
 
-    assert heard(topic) == [Heard("lifecycle", 0, frames.lifecycle(b'{"event":"status_change"}'))]
+    assert heard(topic) == [Heard("lifecycle", 0, frames.lifecycle(b'{"event":"status_change"}'), Step(2, 3))]
 
 
 def test_the_end_carries_the_tasks_last_number() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from .driver import Driver, Held, Json, unique
@@ -83,6 +85,75 @@ def test_a_bad_item_spoils_only_itself(
     assert "`$.items[1].taskId`" in outcomes[1]["message"] or "`$.items[1]`" in outcomes[1]["message"]
     assert "$.items[4]." in outcomes[4]["message"]
     assert all(outcome["requestId"] and outcome["error"] for outcome in outcomes[:5])
+
+
+DEEP = b"[" * 5_000 + b"]" * 5_000
+UNREADABLE = [rb'"\ud800"', rb'{"\udc00":1}', rb'"\ud800\u0041"', DEEP, b'{"a":' + DEEP + b"}"]
+unreadable = pytest.mark.parametrize(
+    "value",
+    UNREADABLE,
+    ids=["half a pair", "half a pair in a name", "half and a letter", "deep", "deep within"],
+)
+
+
+def bulk_of(driver: Driver, verb: str, *items: bytes) -> httpx.Response:
+    field = b"tasks" if verb == "register" else b"items"
+    return driver.write.post(f"/api/v1/tasks/bulk/{verb}", content=b'{"%b":[%b]}' % (field, b",".join(items)))
+
+
+@pytest.mark.parametrize("padding", [0, 1_500_000], ids=["small", "large"])
+@pytest.mark.parametrize("verb", [*VERBS, "register"])
+@unreadable
+def test_a_value_that_cannot_be_read_spoils_only_its_item(
+    driver: Driver,
+    several: Callable[[int], list[Held]],
+    task_type: str,
+    verb: str,
+    value: bytes,
+    padding: int,
+) -> None:
+    (held,) = several(1)
+    fields = {"taskType": task_type} if verb == "register" else item(held, verb)
+    good = json.dumps(fields).encode()
+    bad = b'{"x":%b,%b' % (value, good[1:])
+    beside = b'{"x":"%b",%b' % (b"x" * (padding // 2), good[1:])
+
+    answer = bulk_of(driver, verb, beside, bad, beside)
+
+    assert answer.status_code == 200, answer.text
+    first, spoilt, last = answer.json()["results"]
+    assert (spoilt["statusCode"], spoilt["code"]) == (400, "invalid_request")
+    assert "[1]" in spoilt["message"]
+    assert {first["statusCode"], last["statusCode"]} <= {200, 201}
+
+
+@unreadable
+def test_a_body_that_is_not_json_is_refused_as_a_whole_whatever_else_is_in_it(
+    driver: Driver, held: Held, value: bytes
+) -> None:
+    good = json.dumps(item(held, "heartbeat")).encode()
+    bad = b'{"x":%b,%b' % (value, good[1:])
+
+    for broken in ([bad, b"7x"], [bad, good[:-1]], [bad, b'{"a" 1}'], [bad, b""], [bad, b"[}"]):
+        assert_error(bulk_of(driver, "heartbeat", *broken), 400, "invalid_json")
+
+
+@pytest.mark.parametrize("mistake", [b"nul", b'{"a" 1}', b"[1,]", b'"\n"', b'"\\x"', b""])
+def test_a_large_body_that_is_not_json_is_refused_as_a_whole(
+    driver: Driver, held: Held, mistake: bytes
+) -> None:
+    good = json.dumps({**item(held, "progress"), "x": "x" * 1_500_000}).encode()
+
+    assert_error(bulk_of(driver, "progress", good, mistake), 400, "invalid_json")
+    assert held.page()["lastSeqId"] in (None, 0)
+
+
+def test_an_item_of_a_large_body_may_hold_many_entries(held: Held) -> None:
+    items = [item(held, "progress", progress=[{"text": "é" * 5_000}] * 300), item(held, "progress")]
+
+    outcomes = held.driver.outcomes("progress", items)
+
+    assert [outcome["seqId"] for outcome in outcomes] == [300, 301]
 
 
 def test_tasks_are_registered_in_their_order(driver: Driver, task_type: str, worker: str) -> None:

@@ -214,6 +214,32 @@ def test_progress_is_told_only_to_those_who_ask_for_it(held: Held, task_type: st
         assert told(by_type, 3) == told(by_id, 3) == everything
 
 
+@pytest.mark.parametrize("verb", ["complete", "fail"])
+@pytest.mark.parametrize("before", [0, 1])
+def test_entries_that_come_with_an_end_are_told_before_it(
+    held: Held, task_type: str, before: int, verb: str
+) -> None:
+    held.append(before)
+    status = {"complete": "completed", "fail": "failed"}[verb]
+    with (
+        opened(held.driver, f"?taskType={task_type}&progress=true") as by_type,
+        opened(held.driver, f"?taskId={held.task_id}&progress=true") as by_id,
+        opened(held.driver, f"?taskId={held.task_id}&taskType={task_type}&progress=true") as by_both,
+        held.track(f"?afterSeqId={before}") as track,
+    ):
+        held.driver.post(held.task_id, verb, {**held.identity, "progress": [{"a": "ü|\\n"}, {}]})
+        told_by_each = [stream.take(3) for stream in (by_type, by_id, by_both)]
+        own = [frame.envelope for frame in track.take(2)]
+
+    for frames in told_by_each:
+        assert [brief(frame)[1] for frame in frames] == [before + 1, before + 2, status]
+        assert [frame.envelope for frame in frames[:2]] == [{**one, "taskType": task_type} for one in own]
+    stored = held.page(f"?afterSeqId={before}")["entries"]
+    assert [(one["timestamp"], one["data"]) for one in stored] == [
+        (one["timestamp"], one["data"]) for one in own
+    ]
+
+
 @pytest.mark.parametrize("by", ["taskId", "taskType"])
 def test_an_entry_is_told_as_by_the_tasks_own_stream(held: Held, task_type: str, by: str) -> None:
     name = held.task_id if by == "taskId" else task_type

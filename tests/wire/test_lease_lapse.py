@@ -31,6 +31,7 @@ class Stories:
     behind: str
     last_attempt: Held
     cancelled: Held
+    retried: Held
     shortened: Held
     lengthened: Held
     leaseless: Held
@@ -79,6 +80,7 @@ def stories(driver: Driver) -> Stories:
     last_attempt.append(1)
     cancelled = leased()
     driver.cancel(cancelled.task_id, reason="not wanted")
+    retried = leased(maxAttempts=1, maxRetries=3)
     shortened = leased(600)
     shortened.heartbeat(leaseSeconds=SHORTEST)
     lengthened = leased()
@@ -95,8 +97,8 @@ def stories(driver: Driver) -> Stories:
             beats.close()
             reports.close()
     return Stories(
-        lapsed, first, behind, last_attempt, cancelled, shortened, lengthened, leaseless, beating, reporting,
-        reports.count, watched,
+        lapsed, first, behind, last_attempt, cancelled, retried, shortened, lengthened, leaseless, beating,
+        reporting, reports.count, watched,
     )  # fmt: skip
 
 
@@ -153,14 +155,33 @@ def test_a_heartbeat_can_lengthen_a_lease(stories: Stories) -> None:
 
 
 @pytest.mark.parametrize("ended", ["last_attempt", "cancelled"])
-def test_a_failure_after_a_lapse_that_ended_the_task_is_no_repeat_of_it(stories: Stories, ended: str) -> None:
+@pytest.mark.parametrize("verb", ["complete", "fail", "release", "heartbeat"])
+@pytest.mark.parametrize("named", [("workerId", "attempt"), ("attempt",), ("workerId",), ()])
+def test_nothing_is_a_repeat_after_a_lapse_that_ended_the_task(
+    stories: Stories, ended: str, verb: str, named: tuple[str, ...]
+) -> None:
     held: Held = getattr(stories, ended)
     task = eventually(held.task, lambda task: task["completedAt"] is not None, 5)
+    body = {name: held.identity[name] for name in named}
 
-    answer = held.fail(error="late", progress={"late": True})
+    for fields in ({}, {"error": "late", "result": "late", "progress": {"late": True}}):
+        answer = held.driver.post(held.task_id, verb, {**body, **fields})
+        assert assert_error(answer, 409, "wrong_status")["status"] == "failed"
+        (outcome,) = held.driver.outcomes(verb, [{"taskId": held.task_id, **body, **fields}])
+        assert (outcome["statusCode"], outcome["code"]) == (409, "wrong_status")
+    assert held.task() == task
+
+
+@pytest.mark.parametrize("verb", ["complete", "fail"])
+def test_neither_is_it_once_the_failed_task_was_retried(stories: Stories, verb: str) -> None:
+    held = stories.retried
+    eventually(held.task, lambda task: task["completedAt"] is not None, 5)
+    again = held.driver.retry(held.task_id).json()["newTaskId"]
+
+    answer = held.driver.post(held.task_id, verb, held.identity)
 
     assert assert_error(answer, 409, "wrong_status")["status"] == "failed"
-    assert held.task() == task
+    held.driver.timeout(again)
 
 
 def test_without_a_lease_nothing_lapses(stories: Stories) -> None:

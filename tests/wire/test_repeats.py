@@ -79,6 +79,27 @@ def test_a_repeated_failure_makes_one_retry_only(driver: Driver, task_type: str,
     assert driver.task(again["newTaskId"])["newTaskId"] is None
 
 
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_repeated_failure_names_its_own_retry_whatever_was_retried_since(
+    driver: Driver, task_type: str, worker: str, retries: int
+) -> None:
+    held = driver.held(task_type, worker, maxRetries=retries)
+    first = assert_json(held.fail(error="x"), 200)
+    assert (first["newTaskId"] is not None) == (retries > 0)
+    if retries:
+        driver.timeout(first["newTaskId"])
+    by_hand = assert_json(driver.retry(held.task_id), 201)["newTaskId"]
+
+    assert assert_json(held.fail(error="x"), 200) == first
+    assert (
+        driver.outcomes("fail", [{"taskId": held.task_id, **held.identity}])[0]["newTaskId"]
+        == first["newTaskId"]
+    )
+    assert held.task()["newTaskId"] == by_hand
+    with held.track() as stream:
+        assert stream.rest()[-1].data["newTaskId"] == by_hand
+
+
 def test_a_repeat_by_another_worker_is_none(held: Held) -> None:
     held.complete()
 

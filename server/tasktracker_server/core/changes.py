@@ -9,6 +9,25 @@ CUT: Final = b"cut"
 """In place of changes that could not be told: whoever listens has missed something."""
 
 
+class Step(NamedTuple):
+    """A place in a task's life before its end; later ones are greater, whatever the clocks say."""
+
+    attempt: int
+    within: int
+    """Taken, asked to cancel, given back: each attempt goes through them in this order."""
+
+    @classmethod
+    def read(cls, text: bytes) -> "Step":
+        """Read one from its text."""
+        attempt, _, within = text.partition(b".")
+        return cls(int(attempt), int(within))
+
+    @property
+    def text(self) -> bytes:
+        """As messages tell it."""
+        return b"%d.%d" % self
+
+
 class Change(NamedTuple):
     """A change of a task's state that is not its end."""
 
@@ -20,6 +39,11 @@ class Change(NamedTuple):
     attempt: int
     timestamp: str
     cancel_requested: bool = False
+
+    @property
+    def step(self) -> Step:
+        """Where in the task's life this leads to."""
+        return Step(self.attempt, 3 if self.status == "pending" else 1 + self.cancel_requested)
 
 
 class Told(NamedTuple):

@@ -11,7 +11,7 @@ from struct import Struct
 from typing import Final
 
 from tasktracker_server.core.errors import InvalidCursor
-from tasktracker_server.core.records import Place
+from tasktracker_server.core.lists import Place
 
 _PLACE: Final = Struct(">qq")
 _DIGEST_BYTES: Final = 8

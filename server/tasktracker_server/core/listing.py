@@ -9,7 +9,7 @@ from tasktracker_schema import limits
 from tasktracker_schema.requests import ListTasksQuery
 from tasktracker_schema.status import TaskStatus
 from tasktracker_server.core import cursors
-from tasktracker_server.core.records import Listing, Place
+from tasktracker_server.core.lists import Listing, Place
 
 _STATUSES: Final[tuple[str, ...]] = get_args(TaskStatus)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

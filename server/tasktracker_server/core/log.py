@@ -1,13 +1,26 @@
 """What the live log is asked, and what it answers: values shared by the services and ``live``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from tasktracker_server.core.entries import first_number
+from tasktracker_server.core.opaque import Entry as GivenEntry
 
 AppendKind = Literal[
     "OK", "SEED", "VERIFY", "BLOCK", "ENDED", "STALE", "PARKED", "NOT_WORKER", "SEQ_GAP", "OLDER", "FULL"
 ]
+
+
+class HistoryLimits(NamedTuple):
+    """How much a task's history may hold."""
+
+    entries: int
+    bytes: int
+
+    def allow(self, entries: Sequence[GivenEntry]) -> bool:
+        """Whether these may be all there is of a history."""
+        return len(entries) <= self.entries and sum(len(entry.data) for entry in entries) <= self.bytes
 
 
 @dataclass(slots=True)
@@ -124,6 +137,10 @@ class Close:
     task_type: str
     leave: Literal["nothing", "tombstone", "key"]
     """``tombstone`` where a helper closes; ``key`` where the row owes, until that is settled."""
+    own_entries: bytes = b""
+    """Lines of entries that were numbered by the end itself: no log has told them yet."""
+    settled_upto: int | None = None
+    """PostgreSQL holds all there is, and a loss is noted: the last number that may have been given."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -2,19 +2,21 @@
 
 What passes here can be stored: PostgreSQL's ``jsonb`` takes it, and so does every JSON reader that holds
 numbers as doubles. Nearly every value is harmless and is told so by a few scans at the speed of memory;
-only what looks suspicious is read closely.
+only what looks suspicious is read closely, and a piece at a time: what is called ``…_in_steps`` yields
+after each little piece of its work, for its caller to let others have their turn.
 """
 
 import math
 import re
-from itertools import accumulate
 from typing import Annotated, Final, NoReturn
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tasktracker_schema import limits
+from tasktracker_server.core import spans
 from tasktracker_server.core.errors import InvalidRequest, TooLarge
+from tasktracker_server.core.steps import Steps, done
 
 _SCALE_MAX: Final = 16_383
 """Digits after the point that PostgreSQL's numeric keeps."""
@@ -35,6 +37,12 @@ _ESCAPE: Final = re.compile(
     re.DOTALL,
 )
 """One escape, or a pair of surrogates; the group holds what cannot be stored."""
+_SOUND: Final = re.compile(
+    rb"(?:[^\\]++|\\[^u]|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4}"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"
+)
+"""As far as there is nothing but escapes that can be stored."""
+_WINDOW: Final = 512 * 1024
 _SPACED: Final = 4
 """So many times its limit an entry may have while white space is still in it."""
 _SHAPE: Final = bytes.maketrans(b"123456789E", b"000000000e")
@@ -42,8 +50,6 @@ _LONG_RUN: Final = b"0" * _LONG
 _BIG_EXPONENT: Final = re.compile(rb"(?:^|[:,\[\s])-?[0-9][0-9.]*[eE][+-]?[0-9]{3}")
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NUMBER: Final = re.compile(rb"(-?[0-9]+(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?)")
-_NOT_BRACKETS: Final = bytes(code for code in range(256) if code not in b"[]{}")
-_STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -57,6 +63,11 @@ class Entry(Struct, frozen=True, gc=False):
 
 def check(raw: bytes, field: str) -> None:
     """Refuse what could not be stored; ``field`` is how the message calls it."""
+    done(check_in_steps(raw, field))
+
+
+def check_in_steps(raw: bytes, field: str) -> Steps[None]:
+    """The same, a step at a time."""
     try:
         _syntax.decode(raw)
         if not raw.isascii():
@@ -64,44 +75,68 @@ def check(raw: bytes, field: str) -> None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         _refuse_malformed(raw, field, error)
     if b"\\u" in raw and _ODD_ESCAPE.search(raw) is not None:
-        _check_escapes(raw, field)
+        yield from _check_escapes(raw, field)
     shape = raw.translate(_SHAPE, b"+-")
     if _LONG_RUN in shape or (b"0e000" in shape and _BIG_EXPONENT.search(raw) is not None):
-        _check_numbers(raw, field)
+        yield from _check_numbers(raw, field)
     if raw.count(b"[") + raw.count(b"{") > limits.JSON_DEPTH:
-        _check_depth(raw, field)
+        yield from _check_depth(raw, field)
 
 
-def object_or_none(raw: Raw, field: str) -> bytes | None:
+def object_or_none(raw: Raw, field: str) -> Steps[bytes | None]:
     """The checked bytes of an object; None where nothing, or ``null``, was sent."""
     value = bytes(raw)
     if not value or value == b"null":
         return None
     if not value.startswith(b"{"):
         raise InvalidRequest(f"`{field}` must be an object, not {kind_of(value)}.")
-    check(value, field)
+    yield from check_in_steps(value, field)
     return value
 
 
-def json_or_none(raw: Raw, field: str) -> bytes | None:
+def json_or_none(raw: Raw, field: str) -> Steps[bytes | None]:
     """The checked bytes of any JSON; None where nothing, or ``null``, was sent."""
     value = bytes(raw)
     if not value or value == b"null":
         return None
-    check(value, field)
+    yield from check_in_steps(value, field)
     return value
 
 
 def entries(raw: Raw, entry_limit: int = limits.PROGRESS_ENTRY_BYTES) -> list[Entry]:
     """The entries of a progress call: one object, or an array of them; each within ``entry_limit`` bytes."""
-    value = bytes(raw)
+    return done(entries_in_steps(raw, entry_limit))
+
+
+def entries_in_steps(
+    given: Raw | list[Raw], entry_limit: int = limits.PROGRESS_ENTRY_BYTES
+) -> Steps[list[Entry]]:
+    """The same, a step at a time; an array may be given cut into its elements."""
+    if isinstance(given, list):
+        return (yield from _entries(given, entry_limit))
+    value = bytes(given)
     if value.startswith(b"{"):
-        return [_entry(value, "$.progress", entry_limit)]
+        return [(yield from _entry(value, "$.progress", entry_limit))]
     if not value or value == b"null":
         raise InvalidRequest("`$.progress` is missing; send an object, or an array of objects.")
     if not value.startswith(b"["):
         raise InvalidRequest(f"`$.progress` must be an object or an array of objects, not {kind_of(value)}.")
-    found = [_element(one, f"$.progress[{at}]", entry_limit) for at, one in enumerate(_elements(value))]
+    try:
+        elements = _array.decode(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        _refuse_malformed(value, "$.progress", error)
+    return (yield from _entries(elements, entry_limit))
+
+
+def _entries(elements: list[Raw], entry_limit: int) -> Steps[list[Entry]]:
+    if not 1 <= len(elements) <= limits.PROGRESS_ENTRIES_MAX:
+        raise InvalidRequest(
+            f"`$.progress` must hold 1 to {limits.PROGRESS_ENTRIES_MAX:,} objects, not {len(elements):,}."
+        )
+    found: list[Entry] = []
+    for at, one in enumerate(elements):
+        found.append((yield from _element(bytes(one), f"$.progress[{at}]", entry_limit)))
+        yield
     _check_own_numbers(found)
     return found
 
@@ -121,40 +156,42 @@ _KINDS: Final = {
 }
 
 
-def escape_problem(text: bytes) -> str | None:
+def escape_problem(text: bytes) -> Steps[str | None]:
     """What is wrong with the escapes of JSON strings, or None."""
-    for match in _ESCAPE.finditer(text):
-        if match[1] == b"0000":
-            return r"holds the character \u0000, which cannot be stored; leave it out"
-        if match[1] is not None:
-            half = match[1].decode()
-            return rf"holds \u{half}, half of a surrogate pair; send both halves or the character itself"
+    at = yield from unsound_escape(text)
+    if at is None:
+        return None
+    half = text[at + 2 : at + 6].decode()
+    if half == "0000":
+        return r"holds the character \u0000, which cannot be stored; leave it out"
+    return rf"holds \u{half}, half of a surrogate pair; send both halves or the character itself"
+
+
+def unsound_escape(text: bytes) -> Steps[int | None]:
+    """Where the first escape stands that cannot be stored."""
+    at = 0
+    while at < len(text):
+        at = _SOUND.match(text, at, at + _WINDOW).end()  # type: ignore[union-attr]  # it may be empty
+        yield
+        if text[at : at + 1] == b"\\":
+            # One that cannot be stored, or that the window cuts.
+            whole = _ESCAPE.match(text, at)
+            if whole is not None and whole[1] is not None:
+                return at
+            at = len(text) if whole is None else whole.end()
     return None
 
 
-def _elements(value: bytes) -> list[Raw]:
-    try:
-        found = _array.decode(value)
-    except (msgspec.DecodeError, RecursionError) as error:
-        _refuse_malformed(value, "$.progress", error)
-    if not 1 <= len(found) <= limits.PROGRESS_ENTRIES_MAX:
-        raise InvalidRequest(
-            f"`$.progress` must hold 1 to {limits.PROGRESS_ENTRIES_MAX:,} objects, not {len(found):,}."
-        )
-    return found
-
-
-def _element(raw: Raw, field: str, limit: int) -> Entry:
-    value = bytes(raw)
+def _element(value: bytes, field: str, limit: int) -> Steps[Entry]:
     if not value.startswith(b"{"):
         raise InvalidRequest(f"`{field}` must be an object, not {kind_of(value)}.")
-    return _entry(value, field, limit)
+    return (yield from _entry(value, field, limit))
 
 
-def _entry(value: bytes, field: str, limit: int) -> Entry:
+def _entry(value: bytes, field: str, limit: int) -> Steps[Entry]:
     if len(value) > _SPACED * limit:
         raise _too_large(len(value), field, limit)
-    check(value, field)
+    yield from check_in_steps(value, field)
     own = None
     # A key can be spelled with escapes too.
     if b"seqId" in value or b"\\u" in value:
@@ -199,41 +236,50 @@ def _check_own_numbers(found: list[Entry]) -> None:
             )
 
 
-def _check_escapes(raw: bytes, field: str) -> None:
-    problem = escape_problem(raw)
+def _check_escapes(raw: bytes, field: str) -> Steps[None]:
+    problem = yield from escape_problem(raw)
     if problem is not None:
         raise InvalidRequest(f"`{field}` {problem}.")
 
 
-def _check_numbers(raw: bytes, field: str) -> None:
-    for literal, fraction, power in set(_NUMBER.findall(_STRING.sub(b'""', raw))):
-        if len(literal) < _LONG and not power:
-            continue
-        if len(literal) > limits.NUMBER_LENGTH:
-            raise InvalidRequest(
-                f"`{field}` holds a number of {len(literal):,} characters;"
-                f" it may have {limits.NUMBER_LENGTH:,}."
-            )
-        if math.isinf(float(literal)):
-            raise InvalidRequest(f"`{field}` holds the number {_short(literal)}, beyond 1.8e308.")
-        exponent = int(power or 0)
-        if exponent > _SCALE_MAX or len(fraction) - exponent > _SCALE_MAX:
-            raise InvalidRequest(
-                f"`{field}` holds the number {_short(literal)}, too fine to store:"
-                f" it may have {_SCALE_MAX:,} digits after the point."
-            )
+def _check_numbers(raw: bytes, field: str) -> Steps[None]:
+    for piece in spans.pieces(raw):
+        for literal, fraction, power in set(_NUMBER.findall(_STRING.sub(b'""', piece))):
+            _check_number(literal, fraction, power, field)
+        yield
 
 
-def _check_depth(raw: bytes, field: str) -> None:
-    brackets = _STRING.sub(b"", raw).translate(None, _NOT_BRACKETS)
-    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > limits.JSON_DEPTH:
-        _refuse_depth(field)
+def _check_number(literal: bytes, fraction: bytes, power: bytes, field: str) -> None:
+    if len(literal) < _LONG and not power:
+        return
+    if len(literal) > limits.NUMBER_LENGTH:
+        raise InvalidRequest(
+            f"`{field}` holds a number of {len(literal):,} characters; it may have {limits.NUMBER_LENGTH:,}."
+        )
+    if math.isinf(float(literal)):
+        raise InvalidRequest(f"`{field}` holds the number {_short(literal)}, beyond 1.8e308.")
+    exponent = int(power or 0)
+    if exponent > _SCALE_MAX or len(fraction) - exponent > _SCALE_MAX:
+        raise InvalidRequest(
+            f"`{field}` holds the number {_short(literal)}, too fine to store:"
+            f" it may have {_SCALE_MAX:,} digits after the point."
+        )
+
+
+def _check_depth(raw: bytes, field: str) -> Steps[None]:
+    depth = 0
+    for piece in spans.pieces(raw):
+        depths = spans.depths(piece, depth)
+        if max(depths) > limits.JSON_DEPTH:
+            _refuse_depth(field)
+        depth = depths[-1]
+        yield
 
 
 def _refuse_malformed(raw: bytes, field: str, error: Exception) -> NoReturn:
     if isinstance(error, RecursionError):
         _refuse_depth(field)
-    problem = escape_problem(raw) or "is not JSON in UTF-8"
+    problem = done(escape_problem(raw)) or "is not JSON in UTF-8"
     raise InvalidRequest(f"`{field}` {problem}.") from error
 
 

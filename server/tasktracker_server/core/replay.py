@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core import frames
 from tasktracker_server.core.entries import Entry, iso, merge, parse_all
+from tasktracker_server.core.histories import StoredHistory
 from tasktracker_server.core.log import Read
-from tasktracker_server.core.records import StoredHistory
 
 _LAST_EVENT_ID = re.compile(r"([0-9]{1,10})(?:\.(completed|failed|timeout))?")
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import httpx
 from rich.console import Console
 from rich.filesize import decimal
 
+from tasktracker_client import TaskTrackerError
 from tasktracker_server.demo.display import shown
 from tasktracker_server.demo.files import ChosenFile, choose_files
 from tasktracker_server.demo.follow import LostTrackError
@@ -76,7 +76,7 @@ def demo(**options: Any) -> None:
     except KeyboardInterrupt:
         click.echo("Stopped. Nothing is left running.", err=True)
         sys.exit(INTERRUPTED)
-    except (EmbeddedError, ProcessEndedError, LostTrackError, httpx.HTTPError) as error:
+    except (EmbeddedError, ProcessEndedError, LostTrackError, TaskTrackerError) as error:
         raise click.ClickException(str(error) or type(error).__name__) from error
     sys.exit(0 if right else FOUND_WANTING)
 

@@ -102,7 +102,9 @@ def workers(count: int, url: str, task_type: str, logs: Path) -> Iterator[list[C
         for number in range(1, count + 1):
             name = f"worker-{number}"
             module = "tasktracker_server.demo.worker"
-            children.append(Child(name, module, [url, task_type, name], logs / f"{name}.log"))
+            children.append(
+                Child(name, module, [url, task_type, name, str(os.getpid())], logs / f"{name}.log")
+            )
         yield children
     finally:
         for child in children:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import httpx
+import msgspec
 
+from tasktracker_client import AsyncTaskTracker
 from tasktracker_schema.names import JsonObject
-from tasktracker_schema.routes import BASE_PATH
 from tasktracker_server.demo import verify
 from tasktracker_server.demo.display import Display
 from tasktracker_server.demo.files import ChosenFile
@@ -50,51 +50,49 @@ class Run:
 
     async def to_end(self) -> None:
         """All of it."""
-        limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False, limits=limits, timeout=30) as http:
+        async with AsyncTaskTracker(self.url) as client:
             began = time.monotonic()
             watching = asyncio.create_task(self._watch())
-            following = asyncio.gather(*(self._follow(http, job) for job in await self._register(http)))
+            following = asyncio.gather(*(self._follow(client, job) for job in await self._register(client)))
             await _first_error(following, watching)
             self.seconds = time.monotonic() - began
             for job in self.jobs:
-                await self._check(http, job)
+                await self._check(client, job)
 
-    async def _register(self, http: httpx.AsyncClient) -> list[Job]:
+    async def _register(self, client: AsyncTaskTracker) -> list[Job]:
         for number, file in enumerate(self.files):
             job = Job(file, planted=number == min(PLANTED, len(self.files) - 1))
             params = {"path": str(file.path)} | (
                 {"failFirstTryAtPercent": FAIL_AT_PERCENT} if job.planted else {}
             )
-            wish = {
-                "taskId": f"{self.task_type}:{number + 1:02}-{file.task_name()}",
-                "taskType": self.task_type,
-                "metadata": {"file": file.label, "bytes": file.size},
-                "params": params,
-                "timeoutSeconds": 3600,
-            }
-            registered = await _call(http, "POST", BASE_PATH, wish)
-            job.tracks.append(Track(registered["taskId"]))
+            registered = await client.register(
+                self.task_type,
+                params,
+                task_id=f"{self.task_type}:{number + 1:02}-{file.task_name()}",
+                metadata={"file": file.label, "bytes": file.size},
+                timeout_seconds=3600,
+            )
+            job.tracks.append(Track(registered.task_id))
             self.jobs.append(job)
         return self.jobs
 
-    async def _follow(self, http: httpx.AsyncClient, job: Job) -> None:
+    async def _follow(self, client: AsyncTaskTracker, job: Job) -> None:
         track = job.tracks[0]
-        await self._follow_one(http, job, track)
+        await self._follow_one(client, job, track)
         if job.planted and track.final is not None and track.final["status"] == "failed":
-            retried = await _call(http, "POST", f"{BASE_PATH}/{track.task_id}/retry")
-            self.display.retrying(job.file, track, retried["newTaskId"])
-            track = Track(retried["newTaskId"])
+            retried = await client.retry(track)
+            self.display.retrying(job.file, track, retried.new_task_id)
+            track = Track(retried.new_task_id)
             job.tracks.append(track)
-            await self._follow_one(http, job, track)
+            await self._follow_one(client, job, track)
         self.display.ended(job.file, track)
 
-    async def _follow_one(self, http: httpx.AsyncClient, job: Job, track: Track) -> None:
+    async def _follow_one(self, client: AsyncTaskTracker, job: Job, track: Track) -> None:
         def seen(entry: JsonObject) -> None:
             self._heard_at = time.monotonic()
             self.display.entry(job.file, entry)
 
-        await follow(http, track, seen)
+        await follow(client, track, seen)
 
     async def _watch(self) -> None:
         """Raise when a process has ended, or nothing has been heard for too long."""
@@ -105,8 +103,8 @@ class Run:
                 raise LostTrackError(f"nothing has happened for {STALL_SECONDS} s")
             await asyncio.sleep(CHECK_SECONDS)
 
-    async def _check(self, http: httpx.AsyncClient, job: Job) -> None:
-        job.tasks = [await _call(http, "GET", f"{BASE_PATH}/{track.task_id}") for track in job.tracks]
+    async def _check(self, client: AsyncTaskTracker, job: Job) -> None:
+        job.tasks = [msgspec.to_builtins(await client.get(track)) for track in job.tracks]
         job.faults = list(_faults(job))
 
 
@@ -119,13 +117,6 @@ def _faults(job: Job) -> Iterator[str]:
         yield from verify.retry_faults(job.tasks[-1], job.tracks[0].task_id)
     yield from verify.ending_faults(job.tasks[-1], job.tracks[-1], "completed")
     yield from verify.result_faults(job.tasks[-1], job.file)
-
-
-async def _call(http: httpx.AsyncClient, method: str, path: str, body: JsonObject | None = None) -> Any:
-    response = await http.request(method, path, json={} if body is None and method == "POST" else body)
-    if response.is_error:
-        raise LostTrackError(f"{method} {path} was answered {response.status_code}: {response.text}")
-    return response.json()
 
 
 async def _first_error(work: asyncio.Future[Any], watching: asyncio.Task[None]) -> None:

@@ -2,41 +2,43 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Raw
 
 from tasktracker_schema import answers, routes
 from tasktracker_schema.names import TaskId
 from tasktracker_schema.requests import BulkItems, BulkTasks, Request
 from tasktracker_server.core.errors import TooLarge, TrackerError
-from tasktracker_server.http.acts import Act, next_of
+from tasktracker_server.core.steps import Steps
+from tasktracker_server.http.acts import Act, Wish, next_of
 from tasktracker_server.http.answers import JSON, Reply, answered, broken, refused
 from tasktracker_server.http.bodies import BodyReader
 from tasktracker_server.http.calls import Call
+from tasktracker_server.http.options import HttpOptions
 
 log = logging.getLogger(__name__)
 
 _encode: Final = msgspec.json.Encoder().encode
-_TURN_SECONDS: Final = 0.02
-_read_items: Final = BodyReader(BulkItems)
-_read_tasks: Final = BodyReader(BulkTasks)
+_read_items: Final = BodyReader(BulkItems, array="items").in_steps
+_read_tasks: Final = BodyReader(BulkTasks, array="tasks").in_steps
 
 
 class _Named(Request, frozen=True, kw_only=True):
     task_id: TaskId
 
 
-_read_name: Final = BodyReader(_Named)
+_read_name: Final = BodyReader(_Named, array="progress").in_steps
 
 
-class _Wish(NamedTuple):
+class Item(NamedTuple):
+    """One item of a bulk call, read."""
+
     task_id: str | None
-    body: Any
-    """As the act reads it, or why it cannot be read."""
+    wish: Wish | TrackerError
+    """What is wanted, or why that cannot be read."""
 
 
 class _Outcome(NamedTuple):
@@ -50,7 +52,8 @@ def one(act: Act) -> Callable[[Call], Awaitable[Reply]]:
     run, read, status = act.run, act.read, act.route.status
 
     async def endpoint(call: Call) -> Reply:
-        answer = await run(call.service.single, call, call.task_id, read(call.body))
+        wish = await call.turns.run(read(call.body, call.options))
+        answer = await run(call.service.single, call, call.task_id, wish)
         reply = answered(answer, status, _location(answer) if status == routes.REGISTER.status else ())
         claimed = next_of(answer)
         if claimed is None:
@@ -68,10 +71,10 @@ def many(act: Act) -> Callable[[Call], Awaitable[Reply]]:
     """The endpoint for many: all are asked at once, so that they share a statement."""
 
     async def endpoint(call: Call) -> Reply:
-        items, field = _elements(act, call.body)
-        wishes = [wish async for wish in _read_in_turns(act, call, items)]
+        field = "tasks" if act.route is routes.REGISTER else "items"
+        items = await call.turns.run(read_items(act, call.body, call.options))
         outcomes = await asyncio.gather(
-            *(_outcome(act, call, wish, f"$.{field}[{at}]") for at, wish in enumerate(wishes))
+            *(_outcome(act, call, item, f"$.{field}[{at}]") for at, item in enumerate(items))
         )
         failed = sum(outcome.failed for outcome in outcomes)
         body = b'{"results":[%b],"failedCount":%d}' % (b",".join(each.body for each in outcomes), failed)
@@ -82,52 +85,48 @@ def many(act: Act) -> Callable[[Call], Awaitable[Reply]]:
     return endpoint
 
 
-def _elements(act: Act, body: bytes) -> tuple[list[Raw], str]:
+def read_items(act: Act, body: bytes, options: HttpOptions) -> Steps[list[Item]]:
+    """The items of a bulk call's body; each says for itself what is wrong with it."""
     if act.route is routes.REGISTER:
-        return _read_tasks(body).tasks, "tasks"
-    return _read_items(body).items, "items"
+        elements = (yield from _read_tasks(body)).tasks
+    else:
+        elements = (yield from _read_items(body)).items
+    items: list[Item] = []
+    for element in elements:
+        items.append((yield from _read(act, options, bytes(element))))
+        yield
+    return items
 
 
-async def _read_in_turns(act: Act, call: Call, items: Sequence[Raw]) -> AsyncIterator[_Wish]:
-    """Read items; now and then others have their turn, for sixteen mebibytes take a while."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + _TURN_SECONDS
-    for item in items:
-        yield _read(act, call, bytes(item))
-        if loop.time() > until:
-            await asyncio.sleep(0)
-            until = loop.time() + _TURN_SECONDS
-
-
-def _read(act: Act, call: Call, raw: bytes) -> _Wish:
+def _read(act: Act, options: HttpOptions, raw: bytes) -> Steps[Item]:
     task_id: str | None = None
     try:
-        if len(raw) > call.options.body_limit and act.route.body_limit < act.bulk_route.body_limit:
-            raise TooLarge(f"`$` has {len(raw):,} bytes; one item may have {call.options.body_limit:,}.")
-        task_id = _task_id(act, raw)
-        return _Wish(task_id, act.read(raw))
+        if len(raw) > options.body_limit and act.route.body_limit < act.bulk_route.body_limit:
+            raise TooLarge(f"`$` has {len(raw):,} bytes; one item may have {options.body_limit:,}.")
+        task_id = yield from _task_id(act, raw)
+        return Item(task_id, (yield from act.read(raw, options)))
     except TrackerError as error:
-        return _Wish(task_id, error)
+        return Item(task_id, error)
 
 
-async def _outcome(act: Act, call: Call, wish: _Wish, place: str) -> _Outcome:
+async def _outcome(act: Act, call: Call, item: Item, place: str) -> _Outcome:
     try:
-        if isinstance(wish.body, TrackerError):
-            raise wish.body
-        answer = await act.run(call.service.bulk, call, wish.task_id or "", wish.body)
+        if isinstance(item.wish, TrackerError):
+            raise item.wish
+        answer = await act.run(call.service.bulk, call, item.task_id or "", item.wish)
     except TrackerError as error:
         error.message = error.message.replace("`$", f"`{place}", 1).replace("The body ", f"`{place}` ", 1)
-        return _Outcome(_with(refused(error, call.request_id).body, b"taskId", wish.task_id), True)
+        return _Outcome(_with(refused(error, call.request_id).body, b"taskId", item.task_id), True)
     except Exception:
         log.exception("an item of %s failed", act.bulk_route.name, extra={"request_id": call.request_id})
-        return _Outcome(_with(broken(call.request_id).body, b"taskId", wish.task_id), True)
+        return _Outcome(_with(broken(call.request_id).body, b"taskId", item.task_id), True)
     return _Outcome(_with(_encode(answer), b"statusCode", act.route.status), False, next_of(answer))
 
 
-def _task_id(act: Act, raw: bytes) -> str | None:
+def _task_id(act: Act, raw: bytes) -> Steps[str | None]:
     """The task an item is about; registering may leave its choice to the service."""
     try:
-        return _read_name(raw).task_id
+        return (yield from _read_name(raw)).task_id
     except TrackerError:
         if act.route is routes.REGISTER:
             return None

@@ -1,17 +1,29 @@
 """What can be done to one task, or in one bulk call to many."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, NamedTuple
-
-from msgspec import Raw
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from tasktracker_schema import answers, requests, routes
 from tasktracker_schema.answers import Answer
 from tasktracker_server.core import opaque
 from tasktracker_server.core.opaque import Entry
+from tasktracker_server.core.steps import Steps
 from tasktracker_server.http.bodies import BodyReader
 from tasktracker_server.http.calls import Call
+from tasktracker_server.http.options import HttpOptions
 from tasktracker_server.http.ports import Verbs
+
+
+class Wish(NamedTuple):
+    """What the body of an act says."""
+
+    fields: Any
+    """The call's request struct."""
+    entries: Sequence[Entry] = ()
+    """Its progress, read."""
+
+
+Read: TypeAlias = Callable[[bytes, HttpOptions], Steps[Wish]]
 
 
 class Act(NamedTuple):
@@ -19,48 +31,60 @@ class Act(NamedTuple):
 
     route: routes.Route
     bulk_route: routes.Route
-    read: BodyReader[Any]
-    run: Callable[[Verbs, Call, str, Any], Awaitable[Answer]]
+    read: Read
+    run: Callable[[Verbs, Call, str, Wish], Awaitable[Answer]]
 
 
-async def _register(verbs: Verbs, call: Call, task_id: str, wanted: requests.RegisterTask) -> Answer:
-    return await verbs.tasks.register(wanted)
+def _plain(reader: BodyReader[Any]) -> Read:
+    def read(body: bytes, options: HttpOptions) -> Steps[Wish]:
+        return Wish((yield from reader.in_steps(body)))
+
+    return read
 
 
-async def _progress(verbs: Verbs, call: Call, task_id: str, wanted: requests.ReportProgress) -> Answer:
+def _with_entries(reader: BodyReader[Any], *, required: bool = False) -> Read:
+    def read(body: bytes, options: HttpOptions) -> Steps[Wish]:
+        fields = yield from reader.in_steps(body)
+        if not required and bytes(fields.progress) in (b"", b"null"):
+            return Wish(fields)
+        entries = yield from opaque.entries_in_steps(fields.progress, options.progress_entry_limit)
+        return Wish(fields, entries)
+
+    return read
+
+
+async def _register(verbs: Verbs, call: Call, task_id: str, wish: Wish) -> Answer:
+    return await verbs.tasks.register(wish.fields)
+
+
+async def _progress(verbs: Verbs, call: Call, task_id: str, wish: Wish) -> Answer:
+    wanted = wish.fields
     call.check_identity(wanted.worker_id, wanted.attempt)
-    entries = opaque.entries(wanted.progress, call.options.progress_entry_limit)
-    return await verbs.progress.report(task_id, entries, wanted.worker_id, wanted.attempt)
+    return await verbs.progress.report(task_id, wish.entries, wanted.worker_id, wanted.attempt)
 
 
-async def _complete(verbs: Verbs, call: Call, task_id: str, wanted: requests.CompleteTask) -> Answer:
-    call.check_identity(wanted.worker_id, wanted.attempt)
-    return await verbs.finishing.complete(task_id, wanted, _last_entries(wanted.progress, call))
+async def _complete(verbs: Verbs, call: Call, task_id: str, wish: Wish) -> Answer:
+    call.check_identity(wish.fields.worker_id, wish.fields.attempt)
+    return await verbs.finishing.complete(task_id, wish.fields, wish.entries)
 
 
-async def _fail(verbs: Verbs, call: Call, task_id: str, wanted: requests.FailTask) -> Answer:
-    call.check_identity(wanted.worker_id, wanted.attempt)
-    return await verbs.finishing.fail(task_id, wanted, _last_entries(wanted.progress, call))
+async def _fail(verbs: Verbs, call: Call, task_id: str, wish: Wish) -> Answer:
+    call.check_identity(wish.fields.worker_id, wish.fields.attempt)
+    return await verbs.finishing.fail(task_id, wish.fields, wish.entries)
 
 
-async def _heartbeat(verbs: Verbs, call: Call, task_id: str, wanted: requests.HeartbeatTask) -> Answer:
-    call.check_identity(wanted.worker_id, wanted.attempt)
-    return await verbs.leases.heartbeat(task_id, wanted)
+async def _heartbeat(verbs: Verbs, call: Call, task_id: str, wish: Wish) -> Answer:
+    call.check_identity(wish.fields.worker_id, wish.fields.attempt)
+    return await verbs.leases.heartbeat(task_id, wish.fields)
 
 
-async def _release(verbs: Verbs, call: Call, task_id: str, wanted: requests.ReleaseTask) -> Answer:
-    call.check_identity(wanted.worker_id, wanted.attempt)
-    return await verbs.leases.release(task_id, wanted)
+async def _release(verbs: Verbs, call: Call, task_id: str, wish: Wish) -> Answer:
+    call.check_identity(wish.fields.worker_id, wish.fields.attempt)
+    return await verbs.leases.release(task_id, wish.fields)
 
 
-async def _cancel(verbs: Verbs, call: Call, task_id: str, wanted: requests.CancelTask) -> Answer:
-    return await verbs.finishing.cancel(task_id, wanted)
-
-
-def _last_entries(raw: Raw, call: Call) -> Sequence[Entry]:
-    if bytes(raw) in (b"", b"null"):
-        return ()
-    return opaque.entries(raw, call.options.progress_entry_limit)
+async def _cancel(verbs: Verbs, call: Call, task_id: str, wish: Wish) -> Answer:
+    return await verbs.finishing.cancel(task_id, wish.fields)
 
 
 def next_of(answer: Answer) -> answers.Task | None:
@@ -73,18 +97,30 @@ ACTS: Final = (
     Act(
         routes.REGISTER,
         routes.BULK_REGISTER,
-        BodyReader(requests.RegisterTask, metadata=opaque.object_or_none, params=opaque.object_or_none),
+        _plain(
+            BodyReader(requests.RegisterTask, metadata=opaque.object_or_none, params=opaque.object_or_none)
+        ),
         _register,
     ),
-    Act(routes.PROGRESS, routes.BULK_PROGRESS, BodyReader(requests.ReportProgress), _progress),
+    Act(
+        routes.PROGRESS,
+        routes.BULK_PROGRESS,
+        _with_entries(BodyReader(requests.ReportProgress, array="progress"), required=True),
+        _progress,
+    ),
     Act(
         routes.COMPLETE,
         routes.BULK_COMPLETE,
-        BodyReader(requests.CompleteTask, result=opaque.json_or_none),
+        _with_entries(BodyReader(requests.CompleteTask, result=opaque.json_or_none)),
         _complete,
     ),
-    Act(routes.FAIL, routes.BULK_FAIL, BodyReader(requests.FailTask, error=opaque.json_or_none), _fail),
-    Act(routes.HEARTBEAT, routes.BULK_HEARTBEAT, BodyReader(requests.HeartbeatTask), _heartbeat),
-    Act(routes.RELEASE, routes.BULK_RELEASE, BodyReader(requests.ReleaseTask), _release),
-    Act(routes.CANCEL, routes.BULK_CANCEL, BodyReader(requests.CancelTask), _cancel),
+    Act(
+        routes.FAIL,
+        routes.BULK_FAIL,
+        _with_entries(BodyReader(requests.FailTask, error=opaque.json_or_none)),
+        _fail,
+    ),
+    Act(routes.HEARTBEAT, routes.BULK_HEARTBEAT, _plain(BodyReader(requests.HeartbeatTask)), _heartbeat),
+    Act(routes.RELEASE, routes.BULK_RELEASE, _plain(BodyReader(requests.ReleaseTask)), _release),
+    Act(routes.CANCEL, routes.BULK_CANCEL, _plain(BodyReader(requests.CancelTask)), _cancel),
 )

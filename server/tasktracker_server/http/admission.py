@@ -43,7 +43,12 @@ def admit(headers: HTTPHeaders, length: int, limit: int) -> None:
     """Refuse a body that is compressed or too large."""
     if "Content-Encoding" in headers:
         raise UnsupportedEncoding("Send the body as it is: Content-Encoding is not supported here.")
-    if length > limit:
+    admit_size(length, limit)
+
+
+def admit_size(size: int, limit: int) -> None:
+    """Refuse a body that is too large."""
+    if size > limit:
         raise too_large(limit)
 
 

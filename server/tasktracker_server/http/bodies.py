@@ -4,7 +4,7 @@ Readers are built once for each call. What they hand on is whole: opaque fields 
 nothing, never ``null``.
 """
 
-import json
+import codecs
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, TypeVar
@@ -16,40 +16,67 @@ from msgspec import Raw
 from tasktracker_schema import limits
 from tasktracker_schema.names import Timestamp
 from tasktracker_schema.requests import Request
+from tasktracker_server.core import spans
 from tasktracker_server.core.errors import InvalidJson, InvalidRequest, TrackerError
-from tasktracker_server.core.opaque import escape_problem
+from tasktracker_server.core.opaque import escape_problem, unsound_escape
+from tasktracker_server.core.steps import Steps, done
+from tasktracker_server.http.parts import invalid_json, parts_of, path_to
 from tasktracker_server.http.wording import problem
 
 R = TypeVar("R", bound=Request)
-Check = Callable[[Raw, str], bytes | None]
+Check = Callable[[Raw, str], Steps[bytes | None]]
 
 _NOTHING: Final = Raw()
+_DECODED: Final = 1024 * 1024
+"""Bytes of a body that are decoded in one step."""
 _BROKEN_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class BodyReader(Generic[R]):
     """Reads one call's body."""
 
-    def __init__(self, kind: type[R], **opaque_fields: Check) -> None:
-        """``opaque_fields`` says how each opaque field is checked."""
+    def __init__(self, kind: type[R], *, array: str = "", **opaque_fields: Check) -> None:
+        """``opaque_fields`` says how each opaque field is checked.
+
+        ``array`` is the field that may make a body large: a body that is, or that can't be decoded as it is,
+        is cut there, and the array's elements are handed on, as a list, whatever is wrong with text in them.
+        """
         self._decode = msgspec.json.Decoder(kind).decode
         wire_names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
         self._opaque = [(name, f"$.{wire_names[name]}", check) for name, check in opaque_fields.items()]
+        self._array = array
+        self._known = frozenset(wire_names.values())
 
     def __call__(self, body: bytes) -> R:
         """The body's fields; no body at all is an empty object."""
+        return done(self.in_steps(body))
+
+    def in_steps(self, body: bytes) -> Steps[R]:
+        """The same, a step at a time."""
+        yield from _check_utf8(body)
+        if self._array and len(body) > spans.LARGE:
+            return (yield from self._in_parts(body))
         try:
-            # msgspec passes over strings it need not decode, so their UTF-8 is looked at here.
-            if not body.isascii():
-                body.decode()
             read = self._decode(body or b"{}")
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _explained(error, body) from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            if self._array and not isinstance(error, msgspec.ValidationError):
+                return (yield from self._in_parts(body))
+            raise (yield from _explained(error, body)) from error
         for name, field, check in self._opaque:
             raw: Raw = getattr(read, name)
-            if raw and check(raw, field) is None:
+            if raw and (yield from check(raw, field)) is None:
                 read = msgspec.structs.replace(read, **{name: _NOTHING})
         return read
+
+    def _in_parts(self, body: bytes) -> Steps[R]:
+        parts = yield from parts_of(body, self._array, self._known)
+        try:
+            read = self._decode(parts.rest)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise (yield from _explained(error, parts.rest)) from error
+        if parts.elements is None or self._array not in self._known:
+            return read
+        return msgspec.structs.replace(read, **{self._array: parts.elements})
 
 
 class QueryReader(Generic[R]):
@@ -141,42 +168,29 @@ def query_pairs(text: str) -> list[tuple[str, str]]:
         raise InvalidRequest("The query is not UTF-8.") from error
 
 
-def _explained(error: Exception, body: bytes) -> TrackerError:
+def _check_utf8(body: bytes) -> Steps[None]:
+    """msgspec passes over strings it need not decode, so their UTF-8 is looked at here."""
+    if body.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), _DECODED):
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(body[start : start + _DECODED], start + _DECODED >= len(body))
+        except UnicodeDecodeError as error:
+            byte = start - pending + error.start
+            raise InvalidJson(f"The body is not UTF-8 (byte {byte}); send JSON in UTF-8.") from error
+        yield
+
+
+def _explained(error: Exception, body: bytes) -> Steps[TrackerError]:
     if isinstance(error, RecursionError):
         return InvalidRequest(f"The body is nested too deep; a value may have {limits.JSON_DEPTH} levels.")
-    if isinstance(error, UnicodeDecodeError):
-        return InvalidJson(f"The body is not UTF-8 (byte {error.start}); send JSON in UTF-8.")
     if isinstance(error, msgspec.ValidationError):
         return InvalidRequest(str(problem(str(error))))
-    if (words := escape_problem(body)) is not None:
-        return InvalidRequest(f"`{_path_of_odd_text(body)}` {words}.")
+    if (words := (yield from escape_problem(body))) is not None:
+        at = yield from unsound_escape(body)
+        path = yield from path_to(body, at or 0)
+        return InvalidRequest(f"`{path}` {words}.")
     said = str(error).removeprefix("JSON is malformed: ")
-    return InvalidJson(f"The body is not JSON: {said[:1].lower()}{said[1:]}.")
-
-
-def _path_of_odd_text(body: bytes) -> str:
-    """Where the text stands that msgspec refused for its surrogates; ``$`` where that can't be told."""
-    try:
-        return _odd_text(json.loads(body), "$") or "$"
-    except (ValueError, RecursionError):
-        return "$"
-
-
-def _odd_text(value: Any, path: str) -> str | None:
-    if isinstance(value, str):
-        return None if value.isascii() or _is_unicode(value) else path
-    if isinstance(value, dict):
-        if not all(map(_is_unicode, value)):
-            return path
-        return next(filter(None, (_odd_text(each, f"{path}.{name}") for name, each in value.items())), None)
-    if isinstance(value, list):
-        return next(filter(None, (_odd_text(each, f"{path}[{at}]") for at, each in enumerate(value))), None)
-    return None
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return invalid_json(f"{said[:1].lower()}{said[1:]}")

@@ -10,6 +10,7 @@ from tornado.httputil import HTTPHeaders
 from tasktracker_server.core.errors import AttemptRequired
 from tasktracker_server.http.options import HttpOptions
 from tasktracker_server.http.ports import Frames, Service
+from tasktracker_server.http.turns import Turns
 
 T = TypeVar("T")
 
@@ -29,11 +30,25 @@ class EventStream(Struct, frozen=True):
 class Call:
     """One request, read whole."""
 
-    __slots__ = ("_then", "body", "gone", "headers", "options", "query", "request_id", "service", "task_id")
+    __slots__ = (
+        "_then",
+        "body",
+        "gone",
+        "headers",
+        "options",
+        "query",
+        "request_id",
+        "service",
+        "task_id",
+        "turns",
+    )
 
-    def __init__(self, service: Service, options: HttpOptions, task_id: str, request_id: str) -> None:
+    def __init__(
+        self, service: Service, options: HttpOptions, turns: Turns, task_id: str, request_id: str
+    ) -> None:
         self.service = service
         self.options = options
+        self.turns = turns
         self.task_id = task_id
         self.request_id = request_id
         self.body = b""

@@ -13,7 +13,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 
 from tasktracker_server.core.errors import TrackerError
-from tasktracker_server.http import admission, answers, streams
+from tasktracker_server.http import admission, answers, holding, streams
 from tasktracker_server.http.answers import Reply
 from tasktracker_server.http.calls import Call, CallerGone, EventStream
 from tasktracker_server.http.front import Front
@@ -43,6 +43,8 @@ class Exchange(HTTPMessageDelegate):
         self._refusal: TrackerError | None = None
         self._received = 0
         self._body: list[bytes] = []
+        self._held = 0
+        """What its body takes of the room for bodies."""
         self._answered_early = False
         self._ending = False
         self._task: asyncio.Task[None] | None = None
@@ -68,6 +70,7 @@ class Exchange(HTTPMessageDelegate):
             self._target = front.router.find(method, path)
             self._limit = front.body_limit(self._target.route)
             admission.admit(headers, declared, self._limit)
+            self._hold(declared)
         except TrackerError as refusal:
             self._refusal = refusal
             self._answer_early(headers, declared)
@@ -76,12 +79,16 @@ class Exchange(HTTPMessageDelegate):
         """Keep a piece of the body; of a refused one only its length counts."""
         self.idle_sweeps = 0
         self._received += len(chunk)
-        if self._refusal is None and self._received <= self._limit:
-            self._body.append(chunk)
-            return
-        self._body.clear()
         if self._refusal is None:
-            self._refusal = admission.too_large(self._limit)
+            try:
+                admission.admit_size(self._received, self._limit)
+                self._hold(self._received)
+            except TrackerError as refusal:
+                self._refusal = refusal
+                self._let_go()
+            else:
+                self._body.append(chunk)
+                return
         if self._received > self._front.options.drain_limit and not self._answered_early:
             self._answer_and_linger()
 
@@ -92,6 +99,7 @@ class Exchange(HTTPMessageDelegate):
         elif self._refusal is not None:
             self._answer(answers.refused(self._refusal, self._out.request_id))
         elif self._target.route is None:
+            self._let_go()
             self._answer(answers.empty(("Allow", self._target.allow)))
         else:
             self._begin(self._target)
@@ -99,7 +107,18 @@ class Exchange(HTTPMessageDelegate):
     def on_connection_close(self) -> None:
         """The connection ended before the request was read, or while a refused body was passed over."""
         self.phase = Phase.DONE
+        self._let_go()
+
+    def _hold(self, size: int) -> None:
+        """Take room for a body of this size; raises `Overloaded` where there is none."""
+        if size > holding.SMALL and size > self._held:
+            self._front.room.take(size - self._held)
+            self._held = size
+
+    def _let_go(self) -> None:
         self._body.clear()
+        held, self._held = self._held, 0
+        self._front.room.leave(held)
 
     # What the server asks
 
@@ -145,10 +164,11 @@ class Exchange(HTTPMessageDelegate):
     def _begin(self, target: Target) -> None:
         front = self._front
         self.phase = Phase.ANSWERING
-        call = Call(front.service, front.options, target.task_id, self._out.request_id)
+        call = Call(front.service, front.options, front.turns, target.task_id, self._out.request_id)
         call.headers = self._headers
         call.query = self._query
         call.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body.clear()
         call.gone = self._out.is_closed
         self._connection.set_close_callback(call.hang_up)
         self._task = front.loop.create_task(self._run(call))
@@ -173,6 +193,7 @@ class Exchange(HTTPMessageDelegate):
             self._out.close()
         finally:
             self.phase = Phase.DONE
+            self._let_go()
             self._front.running.discard(self)
 
     async def _outcome(self, call: Call) -> Reply | EventStream:

@@ -7,9 +7,11 @@ from typing import Protocol
 from tasktracker_schema import limits
 from tasktracker_schema.routes import ROUTES, Route
 from tasktracker_server.http.endpoints import ENDPOINTS, Endpoint
+from tasktracker_server.http.holding import BodyRoom
 from tasktracker_server.http.options import HttpOptions
 from tasktracker_server.http.ports import Service
 from tasktracker_server.http.routing import Router
+from tasktracker_server.http.turns import Turns
 
 
 class Answering(Protocol):
@@ -35,6 +37,8 @@ class Front:
         self.loop = asyncio.get_running_loop()
         self.router = Router(ROUTES)
         self.endpoints = {route.name: endpoints[route.name] for route in ROUTES}
+        self.turns = Turns()
+        self.room = BodyRoom(options.bodies_limit)
         self.draining = False
         """Whether answers tell their caller to connect elsewhere next time."""
         self.running: set[Answering] = set()

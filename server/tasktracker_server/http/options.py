@@ -13,6 +13,8 @@ class HttpOptions(Struct, frozen=True, kw_only=True):
     body_limit: int = limits.BODY_BYTES
     array_body_limit: int = limits.ARRAY_BODY_BYTES
     """Body of a call that takes arrays."""
+    bodies_limit: int = 256 * 1024 * 1024
+    """All bodies that are held at a time; who comes later is refused."""
     progress_entry_limit: int = limits.PROGRESS_ENTRY_BYTES
     drain_limit: int = 64 * 1024 * 1024
     """A refused body up to this size is read to its end, so that the connection stays usable."""

@@ -8,7 +8,7 @@ import re
 from typing import Final, NamedTuple
 
 from tasktracker_schema import limits
-from tasktracker_schema.names import PRINTABLE_PATTERN, TASK_ID_PATTERN
+from tasktracker_schema.names import PRINTABLE_PATTERN, TASK_ID_PATTERN, WITHOUT_NUL_PATTERN
 
 TASK_ID_WORDS: Final = (
     f"must be 1 to {limits.TASK_ID_LENGTH} characters of A-Z a-z 0-9 _ . : @ ~ = -,"
@@ -18,6 +18,7 @@ TASK_ID_WORDS: Final = (
 _PATTERN_WORDS: Final = {
     repr(TASK_ID_PATTERN): TASK_ID_WORDS,
     repr(PRINTABLE_PATTERN): "must not hold control characters",
+    repr(WITHOUT_NUL_PATTERN): r"must not hold the character \u0000, which cannot be stored; leave it out",
 }
 _WANTED: Final = {
     "str": "a string",

@@ -22,6 +22,7 @@ Listener = Callable[[bytes], None]
 _ACK_SECONDS = 2.0
 _RECONNECT_SECONDS = 0.25
 _SILENCE_SECONDS = 5.0
+_CANCEL_SECONDS = 0.1
 
 
 class EventBus:
@@ -61,10 +62,10 @@ class EventBus:
 
     async def aclose(self) -> None:
         """Stop listening."""
-        if self._reader is not None:
+        while self._reader is not None and not self._reader.done():
+            # Asked once only it may go on: the driver swallows what arrives while it connects.
             self._reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reader
+            await asyncio.wait([self._reader], timeout=_CANCEL_SECONDS)
 
     async def subscribe(self, channels: Sequence[Channel], listener: Listener) -> bool:
         """Listen to channels; whether all of them are being heard by now."""

@@ -16,6 +16,7 @@ from tasktracker_server.core.log import (
     Closed,
     Fence,
     Glance,
+    HistoryLimits,
     Note,
     Peeked,
     Read,
@@ -40,10 +41,10 @@ class ProgressLog:
     never opens again; a seed made before the last change of hands is refused.
     """
 
-    def __init__(self, client: LiveClient, keys: Keys, *, max_entries: int, max_bytes: int) -> None:
+    def __init__(self, client: LiveClient, keys: Keys, history_limits: HistoryLimits) -> None:
         self._client = client
         self._keys = keys
-        self._caps = (max_entries, max_bytes)
+        self.history_limits = history_limits
 
     async def append(self, batch: Sequence[Append]) -> list[Appended | TrackerError]:
         """Number, store and publish entries.
@@ -67,7 +68,7 @@ class ProgressLog:
         head = (
             attempt,
             one.worker_id or "",
-            *self._caps,
+            *self.history_limits,
             self._keys.events(task_id),
             secrets.token_hex(8),
             own,
@@ -155,10 +156,11 @@ class ProgressLog:
         """Close logs whose tasks' ends are committed, and tell the final event where all is stored."""
         calls = []
         for c in closes:
-            channels = (self._keys.events(c.task_id), self._keys.changes)
-            told = (c.status, c.final, head_of(c.task_id, c.task_type))
+            channels = (self._keys.events(c.task_id), self._keys.changes, self._keys.entries + c.task_type)
+            told = (c.status, c.final, head_of(c.task_id, c.task_type), c.own_entries)
             args = (c.history_upto, c.ord, _PAGE_BYTES, c.seed_ticket, c.leave, *channels, *told)
-            calls.append(Call("close", self._keys.of_task(c.task_id), args))
+            settled = "" if c.settled_upto is None else c.settled_upto
+            calls.append(Call("close", self._keys.of_task(c.task_id), (*args, settled)))
         answers = await self._run(calls)
         gone = [
             c.task_id
@@ -168,15 +170,6 @@ class ProgressLog:
         if gone:
             await self._run([command("ZREM", self._keys.live_index, *gone)])
         return [Closed(kind.decode(), proven == 1, last, list(rest)) for kind, proven, last, *rest in answers]
-
-    async def drop(self, task_id: str, history_upto: int, ord: int) -> None:
-        """Remove a closed log all of whose entries PostgreSQL holds."""
-        await self._run(
-            [
-                Call("drop", self._keys.of_task(task_id), (history_upto, ord)),
-                command("ZREM", self._keys.live_index, task_id),
-            ]
-        )
 
     async def forget(self, tasks: Sequence[tuple[str, int]], *, gone: bool) -> list[bool]:
         """Remove what is left of these tasks' logs (task, ord), never that of a later task of the same id.

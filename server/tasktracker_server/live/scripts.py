@@ -21,7 +21,7 @@ class Script(NamedTuple):
 
 
 NAMES = (
-    "append", "close", "drop", "extend", "fence", "forget", "glance", "note", "peek", "read", "seed",
+    "append", "close", "extend", "fence", "forget", "glance", "note", "peek", "read", "seed",
     "verify", "void",
 )  # fmt: skip
 

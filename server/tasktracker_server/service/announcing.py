@@ -44,7 +44,7 @@ class Announcer:
         """A task changed its state, but did not end."""
         envelope = self._add(change)
         if len(self._to_tasks) < _WAITING_MAX:
-            self._to_tasks.append((of_task(change.task_id), b"L\n" + envelope))
+            self._to_tasks.append((of_task(change.task_id), b"L%b\n%b" % (change.step.text, envelope)))
         self._begin()
 
     def missed(self) -> None:

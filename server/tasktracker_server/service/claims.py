@@ -56,12 +56,22 @@ class Claims:
         self._returns = returns
         # All who wait in the room may be called at the same moment, and none of them is to be refused then.
         single = Lane(max_waiting=room.limit + SINGLE.max_waiting)
+        # A bulk call may bring a thousand claims of as many types: they take one connection at a time.
+        bare = Lane(max_waiting=single.max_waiting, in_flight=1)
         bulk = Lane(max_items=1, max_waiting=room.limit + _BULK_WAITING)
         self._claiming: Coalescer[_Wanted, list[Task]] = Coalescer(
-            partial(self._claim, with_history=True), key=_identity, on_dropped=self._take_back, lane=single
+            partial(self._claim, with_history=True),
+            key=_identity,
+            place=_place,
+            on_dropped=self._take_back,
+            lane=single,
         )
         self._claiming_bare: Coalescer[_Wanted, list[Task]] = Coalescer(
-            partial(self._claim, with_history=False), key=_identity, on_dropped=self._take_back, lane=single
+            partial(self._claim, with_history=False),
+            key=_identity,
+            place=_place,
+            on_dropped=self._take_back,
+            lane=bare,
         )
         self._claiming_many: Coalescer[_Wanted, list[Task]] = Coalescer(
             partial(self._claim, with_history=False), on_dropped=self._take_back, lane=bulk
@@ -108,22 +118,11 @@ class Claims:
             self._returns.give_back(tasks)
 
     async def _claim(self, wanted: list[_Wanted], *, with_history: bool) -> Sequence[list[Task] | Exception]:
-        """One statement for each set of types among these claims."""
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for n, want in enumerate(wanted):
-            groups.setdefault(want.task_types, []).append(n)
-        results: list[list[Task] | Exception] = [[] for _ in wanted]
-        for task_types, members in groups.items():
-            claimers = [_claimer(n, wanted[n]) for n in members]
-            try:
-                claimed = await self._store.claim(task_types, claimers)
-            except TrackerError as error:
-                for n in members:
-                    results[n] = error
-                continue
-            for n, tasks in (await self._prepared(wanted, claimed, with_history)).items():
-                results[n] = tasks
-        return results
+        """These claims, all for the same types, by one statement."""
+        claimers = [_claimer(n, want) for n, want in enumerate(wanted)]
+        claimed = await self._store.claim(wanted[0].task_types, claimers)
+        prepared = await self._prepared(wanted, claimed, with_history)
+        return [prepared.get(n, []) for n in range(len(wanted))]
 
     async def _prepared(
         self, wanted: list[_Wanted], claimed: list[Claimed], with_history: bool
@@ -195,6 +194,11 @@ def _types(given: Iterable[str]) -> tuple[str, ...]:
 
 def _claimer(n: int, want: _Wanted) -> Claimer:
     return Claimer(n, want.worker_id, want.lease_seconds, want.claim_id, want.slots)
+
+
+def _place(want: _Wanted) -> tuple[Hashable, Hashable]:
+    """Claims for the same types share a statement; workers take turns at theirs."""
+    return want.worker_id, want.task_types
 
 
 def _identity(want: _Wanted) -> Hashable:

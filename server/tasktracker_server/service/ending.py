@@ -8,18 +8,18 @@ for a minute, so that an ender who comes late does not take an absent log for a 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core import frames
-from tasktracker_server.core.changes import head_of, message_of
-from tasktracker_server.core.channels import CHANGES, of_task
+from tasktracker_server.core.ends import End, EndOutcome, TaskState
 from tasktracker_server.core.entries import first_number
 from tasktracker_server.core.errors import RedisUnavailable, TrackerError
+from tasktracker_server.core.histories import Archive
 from tasktracker_server.core.log import Close, Closed, Peeked
-from tasktracker_server.core.records import Archive, End, EndOutcome, TaskState
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.ports import HistoryStore, ProgressLog, TaskStore
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _HELP_AFTER_SECONDS = 2.1
 _HELP_BATCH = 500
+_NONE: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 class Ending:
@@ -49,25 +50,28 @@ class Ending:
         for end, found in zip(ends, peeked, strict=True):
             _carry(end, found)
         outcomes = await self._store.end(ends)
-        ended = [
-            _as_ended(end, outcome)
-            for end, outcome in zip(ends, outcomes, strict=True)
-            if isinstance(outcome, EndOutcome) and outcome.ended
-        ]
-        for task in ended:
-            if task.new_task_id is not None:
-                self._announcer.created(task.new_task_id, task.task_type, task.updated_at)
-        await self.close(ended, by_ender=True)
+        ended: list[TaskState] = []
+        own_entries: dict[str, bytes] = {}
+        for end, outcome in zip(ends, outcomes, strict=True):
+            if isinstance(outcome, EndOutcome) and outcome.ended:
+                ended.append(_as_ended(end, outcome))
+                own_entries[end.id] = _own_entries(end, outcome)
+                if outcome.new_task_id is not None:
+                    self._announcer.created(outcome.new_task_id, outcome.task_type, outcome.updated_at)
+        await self.close(ended, by_ender=True, own_entries=own_entries)
         return outcomes
 
-    async def close(self, tasks: Sequence[TaskState], *, by_ender: bool) -> None:
+    async def close(
+        self, tasks: Sequence[TaskState], *, by_ender: bool, own_entries: Mapping[str, bytes] = _NONE
+    ) -> None:
         """Close the logs of ended tasks; ``by_ender``: the caller has just ended them itself.
 
+        ``own_entries`` are those that the ends themselves numbered: told before the final events.
         Never raises: the ends are recorded, and what cannot be done now stays for helpers.
         """
         if not tasks:
             return
-        closes = [_close_of(task, by_ender) for task in tasks]
+        closes = [_close_of(task, by_ender, own_entries.get(task.id, b"")) for task in tasks]
         try:
             closed = await self._live.close(closes)
             await asyncio.gather(
@@ -98,34 +102,35 @@ class Ending:
                 archive.entries = b"\n".join(found.rest).decode()
             archive.settles = found.whole
             archive.lost = not found.proven
-            stored = await self._histories.archive([archive])
-            if task.id not in stored:
+            stored = (await self._histories.archive([archive])).get(task.id)
+            if stored is None:
                 # Another helper was faster: go on from where it came to.
                 current = (await self._histories.ends([task.id]))[0]
                 if current is None or current.history_upto <= archive.expected:
                     return
-                stored = {task.id: current.history_upto}
+                upto = current.history_upto
             elif archive.settles:
                 break
-            archive = Archive(task.id, stored[task.id], if_owed=archive.if_owed)
-            close = replace(close, history_upto=archive.expected)
+            else:
+                upto = stored.history_upto
+            archive = Archive(task.id, upto, if_owed=archive.if_owed)
+            close = replace(close, history_upto=upto)
             found = (await self._live.close([close]))[0]
-        await self._put_away(task, replace(close, history_upto=stored[task.id]), lost=archive.lost)
+            if _is_settled(task, found, by_ender):
+                return
+        if stored.paid or not task.live_debt:
+            await self._put_away(
+                task, replace(close, history_upto=stored.history_upto), by_ender, lost=archive.lost
+            )
 
-    async def _put_away(self, task: TaskState, close: Close, *, lost: bool) -> None:
-        """Remove a log that PostgreSQL holds to its end, and tell the final event.
+    async def _put_away(self, task: TaskState, close: Close, by_ender: bool, *, lost: bool) -> None:
+        """Remove a log that PostgreSQL holds to its end, and have the final event told.
 
         With a loss it names the last number that may have been given, which has every stream read the
         gap from what is stored: entries may have been lost that a stream came to see, and others not.
         """
-        if task.live_debt:
-            await self._live.drop(task.id, close.history_upto, task.ord)
-        elif (await self._live.close([close]))[0].proven:
-            return  # told by the log itself
-        last = max(close.history_upto, task.seq_limit if lost else 0)
-        told = b"F%d|%b\n%b" % (last, close.status.encode(), close.final)
-        change = message_of([head_of(task.id, task.task_type), close.final])
-        await self._live.publish([(of_task(task.id), told), (CHANGES, change)])
+        settled_upto = task.seq_limit if lost else close.history_upto
+        await self._live.close([replace(close, leave=_left_by(by_ender), settled_upto=settled_upto)])
 
     async def _owe(self, task_ids: Sequence[str]) -> None:
         if not task_ids:
@@ -208,7 +213,21 @@ def _as_ended(end: End, outcome: EndOutcome) -> TaskState:
     )
 
 
-def _close_of(task: TaskState, by_ender: bool) -> Close:
+def _own_entries(end: End, outcome: EndOutcome) -> bytes:
+    """The entries that the end numbered, as they are stored."""
+    if outcome.own_ms is None:
+        return b""
+    return b"\n".join(
+        b"%d|%d|%d|%b" % (number, outcome.own_ms, outcome.attempt, data.encode())
+        for number, data in enumerate(end.own or (), 1)
+    )
+
+
+def _left_by(by_ender: bool) -> Literal["nothing", "tombstone"]:
+    return "nothing" if by_ender else "tombstone"
+
+
+def _close_of(task: TaskState, by_ender: bool, own_entries: bytes) -> Close:
     final = frames.final_envelope(
         task.id,
         task.status,
@@ -217,9 +236,6 @@ def _close_of(task: TaskState, by_ender: bool) -> Close:
         new_task_id=task.new_task_id,
         timestamp=task.updated_at,
     )
-    leave: Literal["nothing", "tombstone", "key"] = "nothing" if by_ender else "tombstone"
-    if task.live_debt:
-        leave = "key"
     ticket = (task.seed_ticket or "?") if task.seq_limit > 0 else ""
     return Close(
         task_id=task.id,
@@ -229,7 +245,8 @@ def _close_of(task: TaskState, by_ender: bool) -> Close:
         status=task.status,
         final=final,
         task_type=task.task_type,
-        leave=leave,
+        leave="key" if task.live_debt else _left_by(by_ender),
+        own_entries=own_entries,
     )
 
 

@@ -7,8 +7,9 @@ from tasktracker_server.core import cursors
 from tasktracker_server.core.coalescing import Coalescer, Lane
 from tasktracker_server.core.errors import RedisUnavailable
 from tasktracker_server.core.listing import filters, listing
+from tasktracker_server.core.lists import Listed, Listing
 from tasktracker_server.core.log import Glance
-from tasktracker_server.core.records import Listed, Listing, TaskRecord
+from tasktracker_server.core.records import TaskRecord
 from tasktracker_server.core.shapes import has_live_entries, listed
 from tasktracker_server.service.ports import ListStore, ProgressLog
 

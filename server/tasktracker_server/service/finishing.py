@@ -14,6 +14,7 @@ from tasktracker_schema.status import is_terminal
 from tasktracker_server.core import verdicts
 from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
+from tasktracker_server.core.ends import Cancel, CancelOutcome, End, EndOutcome
 from tasktracker_server.core.errors import (
     NotTaskWorker,
     OutcomeUnknown,
@@ -26,7 +27,6 @@ from tasktracker_server.core.errors import (
 )
 from tasktracker_server.core.log import Note
 from tasktracker_server.core.opaque import Entry
-from tasktracker_server.core.records import Cancel, CancelOutcome, End, EndOutcome
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.claims import Claims
 from tasktracker_server.service.ending import Ending
@@ -67,7 +67,7 @@ class Finishing:
             ending.end, key=lambda end: end.id, size=lambda end: end.size, lane=lane
         )
         self._cancelling: Coalescer[Cancel, CancelOutcome | None] = Coalescer(
-            self._cancel, key=lambda cancel: cancel.id, lane=lane
+            self._cancel, key=lambda cancel: cancel.id, once=True, lane=lane
         )
 
     async def complete(self, task_id: str, wanted: CompleteTask, last: Sequence[Entry] = ()) -> EndedTask:
@@ -106,8 +106,10 @@ class Finishing:
     async def _end(self, end: End, verb: str, last: Sequence[Entry]) -> EndOutcome:
         if not last:
             return await self._decide(end, verb)
-        # Where no number was ever given PostgreSQL can give them: entries and end are one step then.
-        appended = await self._append(end, last, final=last[0].own_seq_id in (None, 1))
+        # Where no number was ever given PostgreSQL can give them: entries and end are one step then. What is
+        # too much for any history is refused by the live log.
+        begins = last[0].own_seq_id in (None, 1) and self._live.history_limits.allow(last)
+        appended = await self._append(end, last, final=begins)
         if appended == "not yet":
             carrying = msgspec.structs.replace(end, own=[entry.data.decode() for entry in last])
             outcome = await self._decide(carrying, verb)

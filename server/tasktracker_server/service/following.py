@@ -1,18 +1,15 @@
 """One stream of one task: takes from the topic's ring, and reads what is stored where it fell behind."""
 
-import asyncio
-import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from tasktracker_server.core import frames
-from tasktracker_server.core.changes import Change
+from tasktracker_server.core.changes import Change, Step
 from tasktracker_server.core.errors import RedisUnavailable, TrackerError
 from tasktracker_server.core.replay import Cursor, Page, page_of
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.ports import HistoryStore, ProgressLog
+from tasktracker_server.service.streams import Pace
 from tasktracker_server.service.topics import Heard, Topic
 
 _PAGE_ENTRIES = 1_000
@@ -56,28 +53,6 @@ class HistoryReader:
             await self._ending.help([task_id])
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """When a stream shows a sign of life, and when it is over."""
-
-    heartbeat_seconds: float
-    deadline: float | None
-    """On the monotonic clock."""
-
-    @classmethod
-    def from_now(cls, heartbeat_seconds: float, lifetime_seconds: float | None) -> Self:
-        """The pace of a stream that begins now; lifetimes differ, so that not all readers return at once."""
-        if lifetime_seconds is None:
-            return cls(heartbeat_seconds, None)
-        jitter = random.uniform(0.8, 1.2)  # noqa: S311
-        return cls(heartbeat_seconds, time.monotonic() + lifetime_seconds * jitter)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the stream has lived its time."""
-        return self.deadline is not None and time.monotonic() >= self.deadline
-
-
 class Follower:
     """Brings a cursor forward. Made before the first page is read: what is heard from then on is in the
     ring, and what the page holds as well is dropped by its number."""
@@ -91,6 +66,8 @@ class Follower:
         self._place = topic.head
         self._read_at: float | None = 0.0
         """When what is stored must be read next; ``None`` while the ring suffices."""
+        self._shown: Step | None = None
+        """The state that the stream began with: only later changes are news. ``None``: none is told."""
 
     @property
     def after(self) -> int:
@@ -118,7 +95,7 @@ class Follower:
                     yield chunk
             elif chunk := self._take():
                 yield chunk
-            elif not self._must_read() and not await self._wait():
+            elif not self._must_read() and not await self._pace.wait(self._woken, self._read_at):
                 yield frames.HEARTBEAT
 
     def _must_read(self) -> bool:
@@ -127,7 +104,7 @@ class Follower:
     def _opening(self, page: Page) -> bytes:
         opening = frames.opening(self._cursor.after) + frames.HEARTBEAT
         if not self._cursor.lifecycle or page.terminal:
-            return opening
+            return opening  # nothing that may still be told of the time before is news
         history = page.history
         current = Change(
             self.topic.task_id,
@@ -139,6 +116,7 @@ class Follower:
             history.updated_at,
             history.cancel_requested,
         )
+        self._shown = current.step
         return opening + self._cursor.dress(frames.lifecycle(frames.lifecycle_envelope(current)))
 
     async def _read(self) -> list[bytes]:
@@ -203,50 +181,14 @@ class Follower:
     def _is_wanted(self, heard: Heard) -> bool:
         """Whether this reader is sent this; moves its cursor."""
         cursor = self._cursor
-        if heard.kind == "lifecycle":
-            return cursor.lifecycle
+        if heard.step is not None:
+            return self._shown is not None and heard.step > self._shown
         if heard.kind == "final":
             cursor.ended = True
             return True
         is_news = heard.seq_id > cursor.after
         cursor.after = max(cursor.after, heard.seq_id)
         return is_news
-
-    async def _wait(self) -> bool:
-        """Until there is something to do; False after a heartbeat's time of silence."""
-        now = time.monotonic()
-        until = now + self._pace.heartbeat_seconds
-        due = min(when for when in (until, self._read_at, self._pace.deadline) if when is not None)
-        try:
-            async with asyncio.timeout(max(0.0, due - now)):
-                await self._woken.wait()
-        except TimeoutError:
-            return due < until
-        return True
-
-
-class Stream:
-    """The chunks of one open stream; ``aclose`` frees it, whether or not it was ever read."""
-
-    def __init__(self, follower: Follower, page: Page, leave: Callable[[Follower], Awaitable[None]]) -> None:
-        self._follower = follower
-        self._leave = leave
-        self._chunks = follower.chunks(page)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await anext(self._chunks)
-        except BaseException:
-            await self._leave(self._follower)
-            raise
-
-    async def aclose(self) -> None:
-        """End the stream."""
-        await self._chunks.aclose()
-        await self._leave(self._follower)
 
 
 def _joined(several: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,6 +1,5 @@
-"""Who holds a task and for how long: heartbeats, hand-backs, and leases that lapse."""
+"""Who holds a task and for how long: heartbeats, and hand-backs."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,34 +9,19 @@ from tasktracker_schema.requests import HeartbeatTask, ReleaseTask
 from tasktracker_server.core import verdicts
 from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
+from tasktracker_server.core.ends import TaskState
 from tasktracker_server.core.errors import TaskNotFound
+from tasktracker_server.core.leases import Beat, BeatOutcome, Release, ReleaseOutcome
 from tasktracker_server.core.log import Fence, Note
-from tasktracker_server.core.records import Beat, BeatOutcome, Release, ReleaseOutcome, TaskState
 from tasktracker_server.service.announcing import Announcer
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.fencing import fence, note
 from tasktracker_server.service.ports import ProgressLog, TaskStore
 from tasktracker_server.service.waiting import WaitingRoom
 
-log = logging.getLogger(__name__)
-
-_BATCH = 1_000
-GRACE_SECONDS = 0.5
-"""A lease is judged so much late: a renewal that was on its way counts."""
-PAUSE_SECONDS = 3.0
-"""When nobody looked at leases for so long, nobody could renew them either: they begin anew.
-
-That is, unless looks are further apart by a setting: see :func:`pause_seconds`.
-"""
-
-
-def pause_seconds(sweep_seconds: float) -> float:
-    """How long nobody must have looked for it to be a pause, where somebody looks every so often."""
-    return max(PAUSE_SECONDS, 3 * sweep_seconds)
-
 
 class Leases:
-    """Extends the hold on tasks, and takes them back."""
+    """Extends the hold on tasks, and ends it."""
 
     def __init__(
         self,
@@ -48,19 +32,17 @@ class Leases:
         room: WaitingRoom,
         *,
         lane: Lane = SINGLE,
-        pause: float = PAUSE_SECONDS,
     ) -> None:
         self._store = store
         self._live = live
         self._ending = ending
         self._announcer = announcer
-        self._pause = pause
         self._room = room
         self._beating: Coalescer[Beat, BeatOutcome | None] = Coalescer(
-            self._beat, key=lambda beat: beat.id, lane=lane
+            self._beat, key=lambda beat: beat.id, once=True, lane=lane
         )
         self._releasing: Coalescer[Release, ReleaseOutcome | None] = Coalescer(
-            self._release, key=lambda release: release.id, lane=lane
+            self._release, key=lambda release: release.id, once=True, lane=lane
         )
 
     async def heartbeat(self, task_id: str, wanted: HeartbeatTask) -> Heartbeat:
@@ -120,25 +102,12 @@ class Leases:
             for found in outcomes
             if found.ready and found.now is not None and found.now.status == "pending"
         )
-        await self._taken_back(
+        await self.taken_back(
             "released", [(found.attempt, found.now) for found in outcomes if found.now is not None]
         )
 
-    async def sweep(self) -> None:
-        """Take back the tasks whose leases are over."""
-        more = True
-        while more:
-            lapses, more = await self._store.sweep_leases(_BATCH, grace=GRACE_SECONDS, pause=self._pause)
-            self._room.became_claimable(
-                (lapse.now.id, lapse.task_type)
-                for lapse in lapses
-                if lapse.ready and lapse.now.status == "pending"
-            )
-            await self._taken_back("lapsed", [(lapse.attempt, lapse.now) for lapse in lapses])
-            if lapses:
-                log.info("%d leases lapsed", len(lapses), extra={"action": "lapsed", "count": len(lapses)})
-
-    async def _taken_back(self, reason: LifecycleReason, taken: Sequence[tuple[int, TaskState]]) -> None:
+    async def taken_back(self, reason: LifecycleReason, taken: Sequence[tuple[int, TaskState]]) -> None:
+        """The same for tasks that were taken back, with the attempts that are over."""
         waiting = [(attempt, now) for attempt, now in taken if now.status == "pending"]
         parked = [Fence(now.id, "p", attempt, None) for attempt, now in waiting if now.seq_limit]
         await fence(self._live, parked)

@@ -4,7 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from tasktracker_server.core.channels import Channel
+from tasktracker_server.core.ends import (
+    Cancel,
+    CancelOutcome,
+    End,
+    EndOutcome,
+    Retry,
+    RetryOutcome,
+    TaskState,
+)
 from tasktracker_server.core.errors import TrackerError
+from tasktracker_server.core.histories import Archive, Archived, Holder, SeedRequest, StoredHistory
+from tasktracker_server.core.leases import Beat, BeatOutcome, Due, Lapse, Release, ReleaseOutcome
+from tasktracker_server.core.lists import Kept, Listed, Listing, Place, TypeFigures
 from tasktracker_server.core.log import (
     Append,
     Appended,
@@ -12,6 +24,7 @@ from tasktracker_server.core.log import (
     Closed,
     Fence,
     Glance,
+    HistoryLimits,
     Note,
     Peeked,
     Read,
@@ -19,36 +32,14 @@ from tasktracker_server.core.log import (
     Seeded,
 )
 from tasktracker_server.core.records import (
-    Archive,
-    Beat,
-    BeatOutcome,
-    Cancel,
-    CancelOutcome,
     Claimed,
     Claimer,
-    Due,
-    End,
-    EndOutcome,
     Existing,
-    Holder,
-    Kept,
-    Lapse,
-    Listed,
-    Listing,
-    Place,
     Registered,
     Registration,
-    Release,
-    ReleaseOutcome,
-    Retry,
-    RetryOutcome,
-    SeedRequest,
     Start,
     StartOutcome,
-    StoredHistory,
     TaskRecord,
-    TaskState,
-    TypeFigures,
 )
 
 
@@ -78,7 +69,7 @@ class HistoryStore(Protocol):
     async def buy(self, requests: Sequence[SeedRequest]) -> list[Holder | None]: ...
     async def holders(self, task_ids: Sequence[str]) -> list[Holder | None]: ...
     async def extend(self, needs: Sequence[tuple[str, int]]) -> list[tuple[str, int, str]]: ...
-    async def archive(self, archives: Sequence[Archive]) -> dict[str, int]: ...
+    async def archive(self, archives: Sequence[Archive]) -> dict[str, Archived]: ...
     async def read(self, task_id: str, after: int, chunks: int) -> StoredHistory | None: ...
     async def ends(self, task_ids: Sequence[str]) -> list[TaskState | None]: ...
     async def owe(self, task_ids: Sequence[str]) -> None: ...
@@ -110,6 +101,8 @@ class RetentionStore(Protocol):
 class ProgressLog(Protocol):
     """The live part of progress."""
 
+    history_limits: HistoryLimits
+
     async def append(self, batch: Sequence[Append]) -> list[Appended | TrackerError]: ...
     async def seed(self, seeds: Sequence[Seed]) -> list[Seeded]: ...
     async def verify(self, seeds: Sequence[Seed]) -> list[bool]: ...
@@ -119,7 +112,6 @@ class ProgressLog(Protocol):
     async def note(self, notes: Sequence[Note]) -> None: ...
     async def peek(self, task_ids: Sequence[str]) -> list[Peeked]: ...
     async def close(self, closes: Sequence[Close]) -> list[Closed]: ...
-    async def drop(self, task_id: str, history_upto: int, ord: int) -> None: ...
     async def forget(self, tasks: Sequence[tuple[str, int]], *, gone: bool) -> list[bool]: ...
     async def ords(self, task_ids: Sequence[str]) -> list[int]: ...
     async def glance(self, task_ids: Sequence[str], max_bytes: int) -> list[Glance]: ...

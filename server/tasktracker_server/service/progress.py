@@ -1,6 +1,6 @@
 """Reporting progress: one round trip to Redis, and PostgreSQL now and then."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasktracker_schema.answers import ReportedProgress
@@ -10,14 +10,16 @@ from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
 from tasktracker_server.core.entries import first_number, iso
 from tasktracker_server.core.errors import (
     HistoryFull,
+    OutcomeUnknown,
+    PostgresUnavailable,
     RedisUnavailable,
     SeqGap,
     TaskNotFound,
     TrackerError,
 )
+from tasktracker_server.core.histories import Archive, Holder, SeedRequest
 from tasktracker_server.core.log import Append, Appended, Fence, Seed
 from tasktracker_server.core.opaque import Entry as GivenEntry
-from tasktracker_server.core.records import Archive, Holder, SeedRequest
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.ports import HistoryStore, ProgressLog
 from tasktracker_server.service.renewing import Renewals
@@ -81,24 +83,39 @@ class Progress:
         results: list[Appended | Exception] = [RedisUnavailable()] * len(batch)
         pending = list(range(len(batch)))
         for _ in range(_ROUNDS):
-            answers = await self._live.append([batch[n] for n in pending])
             asking: dict[int, Appended] = {}
-            for n, answer in zip(pending, answers, strict=True):
+            for n, answer in zip(pending, await self._try([batch[n] for n in pending]), strict=True):
                 if isinstance(answer, TrackerError) or (batch[n].final and answer.kind == "SEED"):
                     results[n] = answer
                 elif answer.kind in ("SEED", "VERIFY", "BLOCK", "ENDED", "PARKED", "STALE", "NOT_WORKER"):
                     asking[n] = answer
                 else:
                     results[n] = await self._settled(batch[n], answer)
-            if not asking:
-                break
-            refused = await self._ask(batch, asking)
+            refused = await self._ask_safely(batch, asking)
             for n, error in refused.items():
                 results[n] = error
             pending = [n for n in asking if n not in refused]
             if not pending:
                 break
         return results
+
+    async def _try(self, batch: list[Append]) -> Sequence[Appended | TrackerError]:
+        """Append these; what fails for all of them is nothing to those that were done before."""
+        try:
+            return await self._live.append(batch)
+        except TrackerError as error:
+            return [error] * len(batch)
+
+    async def _ask_safely(self, batch: list[Append], asking: dict[int, Appended]) -> Mapping[int, Exception]:
+        """The same as `_ask`; a look that is lost has appended nothing."""
+        if not asking:
+            return {}
+        try:
+            return await self._ask(batch, asking)
+        except OutcomeUnknown:
+            return dict.fromkeys(asking, PostgresUnavailable())
+        except TrackerError as error:
+            return dict.fromkeys(asking, error)
 
     async def _settled(self, one: Append, answer: Appended) -> Appended | Exception:
         """What the log's answer means to the caller."""

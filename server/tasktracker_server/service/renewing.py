@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core.errors import TrackerError
+from tasktracker_server.core.leases import Beat, BeatOutcome
 from tasktracker_server.core.log import Fence
-from tasktracker_server.core.records import Beat, BeatOutcome
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.fencing import fence
 from tasktracker_server.service.ports import ProgressLog, TaskStore

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from tasktracker_schema.status import TERMINAL
-from tasktracker_server.core.records import Kept, Place
+from tasktracker_server.core.lists import Kept, Place
 from tasktracker_server.core.retention import Ages
 from tasktracker_server.service.ending import Ending
 from tasktracker_server.service.ports import ProgressLog, RetentionStore

@@ -7,7 +7,7 @@ from typing import Final
 
 from tasktracker_schema.answers import Task, TaskRow
 from tasktracker_server.core.errors import TrackerError
-from tasktracker_server.core.records import Release, ReleaseOutcome
+from tasktracker_server.core.leases import Release, ReleaseOutcome
 from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.ports import TaskStore
 

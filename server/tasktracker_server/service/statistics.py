@@ -9,7 +9,7 @@ import time
 
 from tasktracker_schema import limits
 from tasktracker_schema.answers import ActiveCounts, HourCounts, Stats, TypeStats
-from tasktracker_server.core.records import TypeFigures
+from tasktracker_server.core.lists import TypeFigures
 from tasktracker_server.service.ports import FigureStore
 
 _FRESH_SECONDS = 1.0

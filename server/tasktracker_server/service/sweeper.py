@@ -1,6 +1,8 @@
 """What happens by itself: overdue tasks end, lost ones go back, due ones enter the queue, logs are closed.
 
-Every process runs this; batches pass over rows that another one has in hand, so each is done once.
+Every process runs this; batches pass over rows that another one has in hand, so each is done once. Nothing
+waits for anything else: that somebody looks is what leases are judged by, however long it takes to do what
+was found.
 """
 
 import asyncio
@@ -10,8 +12,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
 from tasktracker_server.core.errors import TrackerError
-from tasktracker_server.core.records import Due
-from tasktracker_server.service.leases import GRACE_SECONDS, pause_seconds
+from tasktracker_server.core.leases import Due
+from tasktracker_server.service.lapsing import GRACE_SECONDS, pause_seconds
 from tasktracker_server.service.ports import TaskStore
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -33,6 +35,8 @@ class Sweeper:
         self._when_due = dict(zip(Due._fields, when_due, strict=True))
         self._chores = ((self.sweep, sweep_seconds), *also)
         self._running: list[asyncio.Task[None]] = []
+        self._doing: dict[str, asyncio.Task[None]] = {}
+        """What was found due, and is under way."""
 
     def start(self) -> None:
         """Begin."""
@@ -41,16 +45,19 @@ class Sweeper:
 
     async def aclose(self) -> None:
         """Stop, and wait for what is under way to be given up."""
-        for task in self._running:
+        stopping = [*self._running, *self._doing.values()]
+        for task in stopping:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*stopping, return_exceptions=True)
 
     async def sweep(self) -> None:
-        """Look what is due, and do it; one failing keeps none of the others."""
+        """Look what is due, and begin it, unless it is under way."""
         due = await self._store.due(grace=GRACE_SECONDS, pause=self._pause)
         for name, is_due in due._asdict().items():
-            if is_due:
-                await _attempt(self._when_due[name])
+            if is_due and (name not in self._doing or self._doing[name].done()):
+                self._doing[name] = asyncio.create_task(
+                    _attempt(self._when_due[name]), name=f"sweeper-{name}"
+                )
 
 
 async def _repeat(work: Work, seconds: float) -> None:

@@ -19,6 +19,7 @@ from tasktracker_schema.requests import (
 from tasktracker_server.core import verdicts
 from tasktracker_server.core.changes import Change
 from tasktracker_server.core.coalescing import SINGLE, Coalescer, Lane
+from tasktracker_server.core.ends import Retry, RetryOutcome
 from tasktracker_server.core.errors import (
     AlreadyRetried,
     Overloaded,
@@ -28,15 +29,7 @@ from tasktracker_server.core.errors import (
     TrackerError,
 )
 from tasktracker_server.core.log import Fence, Read
-from tasktracker_server.core.records import (
-    Existing,
-    Registered,
-    Registration,
-    Retry,
-    RetryOutcome,
-    Start,
-    StartOutcome,
-)
+from tasktracker_server.core.records import Existing, Registered, Registration, Start, StartOutcome
 from tasktracker_server.core.schedule import run_at_or_refuse
 from tasktracker_server.core.shapes import shown
 from tasktracker_server.service.announcing import Announcer

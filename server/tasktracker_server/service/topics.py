@@ -5,6 +5,7 @@ from collections import deque
 from typing import Literal, NamedTuple
 
 from tasktracker_server.core import frames
+from tasktracker_server.core.changes import Step
 from tasktracker_server.core.channels import of_task
 from tasktracker_server.core.entries import Entry
 from tasktracker_server.service.ports import EventBus
@@ -20,6 +21,8 @@ class Heard(NamedTuple):
     seq_id: int
     """The entry's number; of a final event, the last number of the task."""
     frame: bytes
+    step: Step | None = None
+    """Of a change: where it led to."""
 
 
 class Topic:
@@ -52,7 +55,7 @@ class Topic:
                     entry = Entry.parse(stored)
                     self._push(Heard("progress", entry.seq_id, frames.progress(entry, self.task_id)))
             case b"L":
-                self._push(Heard("lifecycle", 0, frames.lifecycle(body)))
+                self._push(Heard("lifecycle", 0, frames.lifecycle(body), Step.read(head[1:])))
             case b"F":
                 last, _, status = head[1:].partition(b"|")
                 self._push(Heard("final", int(last), frames.final(int(last), status.decode(), body)))

@@ -7,15 +7,17 @@ is stored, then go on with what was heard since, by number.
 import asyncio
 import logging
 import time
+from functools import partial
 
 from tasktracker_schema import limits
 from tasktracker_schema.requests import TrackQuery
 from tasktracker_schema.status import is_terminal
 from tasktracker_server.core.errors import RedisUnavailable, TaskNotFound, TrackerError
 from tasktracker_server.core.replay import Cursor, Page, parse_last_event_id
-from tasktracker_server.service.following import Follower, HistoryReader, Pace, Stream
+from tasktracker_server.service.following import Follower, HistoryReader
 from tasktracker_server.service.places import Places
 from tasktracker_server.service.ports import ProgressLog, TaskStore
+from tasktracker_server.service.streams import Pace, Stream
 from tasktracker_server.service.topics import Topic, Topics
 
 log = logging.getLogger(__name__)
@@ -77,7 +79,7 @@ class Tracking:
         if seen is not None and seen[1] and page.terminal:
             await self._leave(follower)
             return None
-        return Stream(follower, page, self._leave)
+        return Stream(follower.chunks(page), partial(self._leave, follower))
 
     async def _enter(self, task_id: str) -> Topic:
         """A place for one more stream, and the topic it is about."""

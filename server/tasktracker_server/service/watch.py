@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 
 from tasktracker_schema.requests import EventsQuery
 from tasktracker_server.core import frames
-from tasktracker_server.service.following import Pace
+from tasktracker_server.service.streams import Pace
 
 log = logging.getLogger(__name__)
 
@@ -21,17 +20,15 @@ _CHUNK_BYTES = 256 * 1024
 class Watch:
     """One stream: what it is about, and what its reader has not taken yet."""
 
-    def __init__(self, query: EventsQuery, pace: Pace, leave: Callable[["Watch"], Awaitable[None]]) -> None:
+    def __init__(self, query: EventsQuery, pace: Pace) -> None:
         self.task_ids = dict.fromkeys(query.task_id or ())
         self.task_types = dict.fromkeys(query.task_type or ())
         self.progress = bool(query.progress)
         self._pace = pace
-        self._leave = leave
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
         self._woken = asyncio.Event()
         self._is_cut = False
-        self._chunks = self._told()
 
     def tell(self, frame: bytes) -> None:
         """Add a frame, or end the stream where its reader is too far behind."""
@@ -52,12 +49,15 @@ class Watch:
         self._waiting.clear()
         self._woken.set()
 
-    async def _told(self) -> AsyncGenerator[bytes, None]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The bytes of the stream, until it is cut or its lifetime is over."""
         yield frames.ready(self.task_ids, self.task_types, self.progress) + frames.HEARTBEAT
         while not (self._is_cut or self._pace.is_over):
             if self._waiting:
                 yield self._take()
-            elif not await self._wait():
+                continue
+            self._woken.clear()
+            if not await self._pace.wait(self._woken):
                 yield frames.HEARTBEAT
 
     def _take(self) -> bytes:
@@ -70,31 +70,3 @@ class Watch:
             size += len(frame)
         self._bytes -= size
         return b"".join(taken)
-
-    async def _wait(self) -> bool:
-        """Until there is something to do; False after a heartbeat's time of silence."""
-        self._woken.clear()
-        now = time.monotonic()
-        silence_ends = now + self._pace.heartbeat_seconds
-        due = min(silence_ends, self._pace.deadline or silence_ends)
-        try:
-            async with asyncio.timeout(due - now):
-                await self._woken.wait()
-        except TimeoutError:
-            return due < silence_ends
-        return True
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await anext(self._chunks)
-        except BaseException:
-            await self._leave(self)
-            raise
-
-    async def aclose(self) -> None:
-        """End the stream."""
-        await self._chunks.aclose()
-        await self._leave(self)

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeAlias
 
 from tasktracker_schema import limits
@@ -17,9 +18,9 @@ from tasktracker_server.core.changes import CUT, read_head, read_message
 from tasktracker_server.core.channels import CHANGES, Channel, entries_of, of_task
 from tasktracker_server.core.entries import Entry
 from tasktracker_server.core.errors import RedisUnavailable
-from tasktracker_server.service.following import Pace
 from tasktracker_server.service.places import Places
 from tasktracker_server.service.ports import EventBus
+from tasktracker_server.service.streams import Pace, Stream
 from tasktracker_server.service.watch import Watch
 
 _OPEN_SECONDS = 10.0
@@ -51,7 +52,7 @@ class Watching:
         self._of_type: defaultdict[str, set[Watch]] = defaultdict(set)
         self._cuts = 0
 
-    async def open(self, query: EventsQuery) -> Watch:
+    async def open(self, query: EventsQuery) -> Stream:
         """A stream of what happens from now on.
 
         Raises:
@@ -60,7 +61,7 @@ class Watching:
         """
         self._places.take()
         pace = Pace.from_now(self._heartbeat_seconds, self._lifetime_seconds)
-        watch = Watch(query, pace, self._leave)
+        watch = Watch(query, pace)
         try:
             await self._listen(watch)
         except BaseException:
@@ -69,7 +70,7 @@ class Watching:
         self._watches.add(watch)
         for watches in self._indexes(watch):
             watches.add(watch)
-        return watch
+        return Stream(watch.chunks(), partial(self._leave, watch))
 
     async def _listen(self, watch: Watch) -> None:
         """Have the bus heard what the stream tells, without a break from then to now."""

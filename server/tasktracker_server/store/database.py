@@ -97,6 +97,8 @@ class Database:
         self._is_away = False
         self._away_until = 0.0
         self._doubted_until = 0.0
+        self.on_doubt: Callable[[], None] = lambda: None
+        """Called when a change may have been made whose answer was lost, once that is over."""
 
     async def open(self) -> None:
         """Connect in the background; calls wait for it."""
@@ -121,21 +123,29 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         """Run a statement; on a lost connection or a deadlock again, unless ``repeat`` is off."""
         lost = False
-        for attempt in range(_TRIES):
-            try:
-                return await self._once(query(name), params, self._patience)
-            except (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable) as error:
-                log.info("repeating %s: %s", name, error, extra={"action": "statement_repeated"})
-            except errors.QueryCanceled as error:
-                raise Overloaded from error
-            except ConnectionLost:
-                lost = True
-                if not repeat:
-                    raise
-            except (PostgresUnavailable, Overloaded) as error:
-                raise _as_lost(name) if lost else error from error
-            await asyncio.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # noqa: S311 - jitter
-        raise _as_lost(name) if lost else Overloaded()
+        try:
+            for attempt in range(_TRIES):
+                try:
+                    return await self._once(query(name), params, self._patience)
+                except (
+                    errors.SerializationFailure,
+                    errors.DeadlockDetected,
+                    errors.LockNotAvailable,
+                ) as error:
+                    log.info("repeating %s: %s", name, error, extra={"action": "statement_repeated"})
+                except errors.QueryCanceled as error:
+                    raise Overloaded from error
+                except ConnectionLost:
+                    lost = True
+                    if not repeat:
+                        raise
+                except (PostgresUnavailable, Overloaded) as error:
+                    raise _as_lost(name) if lost else error from error
+                await asyncio.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # noqa: S311 - jitter
+            raise _as_lost(name) if lost else Overloaded()
+        finally:
+            if lost and not only_reads(name):
+                self.on_doubt()
 
     async def _once(
         self, statement: LiteralString, params: Mapping[str, Any], patience: float

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasktracker_server.core.records import TypeFigures
+from tasktracker_server.core.lists import TypeFigures
 from tasktracker_server.store.database import Database
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tasktracker_server.core.records import Archive, Holder, SeedRequest, StoredHistory, TaskState
+from tasktracker_server.core.ends import TaskState
+from tasktracker_server.core.histories import Archive, Archived, Holder, SeedRequest, StoredHistory
 from tasktracker_server.store.batches import items_json
 from tasktracker_server.store.database import Database
 
@@ -35,10 +36,10 @@ class HistoryStore:
         params = {"items": items_json(wanted), "ids": [task_id for task_id, _ in needs]}
         return [(row[0], row[1], row[2]) for row in await self._database.fetch("extend", params)]
 
-    async def archive(self, archives: Sequence[Archive]) -> dict[str, int]:
-        """Append to histories that still end where expected: the new last number of each that did."""
+    async def archive(self, archives: Sequence[Archive]) -> dict[str, Archived]:
+        """Append to histories that still end where expected: how each stands that did."""
         params = {"items": items_json(archives), "ids": [archive.id for archive in archives]}
-        return {row[0]: row[1] for row in await self._database.fetch("archive", params)}
+        return {row[0]: Archived._make(row) for row in await self._database.fetch("archive", params)}
 
     async def read(self, task_id: str, after: int, chunks: int) -> StoredHistory | None:
         """The task's state, and the next so many pieces of stored history after a number."""

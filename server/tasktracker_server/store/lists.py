@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from tasktracker_server.core.records import Listed, Listing, Place, TaskRecord
+from tasktracker_server.core.lists import Listed, Listing, Place
+from tasktracker_server.core.records import TaskRecord
 from tasktracker_server.store.database import Database
 
 _PAGE_BYTES: Final = 4 * 1024 * 1024

@@ -12,10 +12,18 @@ from tasktracker_server.core.records import ROW_COLUMNS, TASK_COLUMNS
 def query(name: str) -> LiteralString:
     """The statement of this name.
 
-    The text comes from files of this package alone; ``{page}`` stands for the part that lists share.
+    The text comes from files of this package alone. A line ``{page}`` stands for ``parts/page.sql``, and so
+    on: what several statements share; parts may hold parts.
     """
-    text = _text(f"{name}.sql").replace("{page}", _text("parts", "page.sql"))
+    text = _with_parts(f"{name}.sql")
     return text.replace("{task}", TASK_COLUMNS).replace("{row}", ROW_COLUMNS)
+
+
+def _with_parts(*path: str) -> LiteralString:
+    text = _text(*path)
+    for part in re.findall(r"^\{(\w+)\}$", text, re.MULTILINE):
+        text = text.replace(f"{{{part}}}", _with_parts("parts", f"{part}.sql"))
+    return text
 
 
 @cache

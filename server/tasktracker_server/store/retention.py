@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasktracker_server.core.records import Kept, Place
+from tasktracker_server.core.lists import Kept, Place
 from tasktracker_server.store.database import Database
 
 

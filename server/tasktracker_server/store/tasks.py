@@ -8,29 +8,26 @@ from typing import Any, TypeVar
 
 from psycopg import errors
 
-from tasktracker_server.core.errors import OutcomeUnknown, Overloaded, TrackerError, Unavailable
-from tasktracker_server.core.records import (
-    Beat,
-    BeatOutcome,
+from tasktracker_server.core.ends import (
     Cancel,
     CancelOutcome,
-    Claimed,
-    Claimer,
-    Due,
     End,
     EndOutcome,
-    Existing,
-    Lapse,
-    Registered,
-    Registration,
-    Release,
-    ReleaseOutcome,
     Retry,
     RetryOutcome,
+    TaskState,
+)
+from tasktracker_server.core.errors import OutcomeUnknown, Overloaded, TrackerError, Unavailable
+from tasktracker_server.core.leases import Beat, BeatOutcome, Due, Lapse, Release, ReleaseOutcome
+from tasktracker_server.core.records import (
+    Claimed,
+    Claimer,
+    Existing,
+    Registered,
+    Registration,
     Start,
     StartOutcome,
     TaskRecord,
-    TaskState,
 )
 from tasktracker_server.store.batches import Item, Row, decide, items_json
 from tasktracker_server.store.database import ConnectionLost, Database

@@ -3,13 +3,16 @@
 -- ARGV: history upto (in PostgreSQL), ord, max bytes of one page of the rest,
 --       seed ticket of the row ('' where no number was ever issued),
 --       what to leave behind: 'nothing'; 'tombstone' (a helper closes: whoever ended the task may still
---       come and must not take an absent key for a loss); 'key' (the row owes: drop removes it afterwards);
---       channel of the task, channel of all changes, and the final event: status, envelope, head (id|type)
+--       come and must not take an absent key for a loss); 'key' (the row owes: closed again when that is settled);
+--       channel of the task, channel of all changes, channel of its type's entries,
+--       the final event: status, envelope, head (id|type), entries that the end itself numbered|'',
+--       the last number that may have been given, where PostgreSQL holds all there is and owes nothing|''
 -- Answers what was found, whether that proves that nothing was lost since the last seed, the last number
--- in the list, and the entries PostgreSQL lacks. The final event is told here only when all is stored.
+-- in the list, and the entries PostgreSQL lacks. The final event is told here only when all is stored, and
+-- once: a tombstone remembers it.
 local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
 local upto, page_bytes, ticket, leave = tonumber(ARGV[1]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local L = redis.call('HMGET', live, 's', 'g', 'k', 'ord')
+local L = redis.call('HMGET', live, 's', 'g', 'k', 'ord', 'told')
 local state = L[1]
 if state and L[4] and L[4] ~= ARGV[2] then return {'OTHER', 0, 0} end
 
@@ -27,16 +30,33 @@ if state and (leave ~= 'nothing' or last > upto) then
   redis.call('HDEL', live, 'k')
   redis.call('PERSIST', live)
 end
+
+local function tell()
+  local number = math.max(upto, tonumber(ARGV[13]) or 0)
+  local final = 'F' .. number .. '|' .. ARGV[9] .. '\n' .. ARGV[10]
+  if ticket == '' and leave == 'tombstone' then
+    -- There never was a log that could tell whether its ender has told this. Readers of the task take it once;
+    -- those of many tasks would take it twice.
+    redis.call('PUBLISH', ARGV[6], final)
+    return
+  end
+  if ARGV[12] ~= '' then
+    local entries = 'P' .. ARGV[11] .. '\n' .. ARGV[12]
+    redis.call('PUBLISH', ARGV[6], entries)
+    redis.call('PUBLISH', ARGV[8], entries)
+  end
+  redis.call('PUBLISH', ARGV[6], final)
+  redis.call('PUBLISH', ARGV[7], ARGV[11] .. '\n' .. ARGV[10])
+  if leave == 'tombstone' and state then redis.call('HSET', live, 'told', 1) end
+end
+
 if last <= upto then
   redis.call('DEL', seq, progress)
+  if leave ~= 'key' and not L[5] and (proven or ARGV[13] ~= '') then tell() end
   if leave == 'nothing' then
     redis.call('DEL', live)
   elseif leave == 'tombstone' and state then
     redis.call('PEXPIRE', live, 60000)
-  end
-  if proven then
-    redis.call('PUBLISH', ARGV[6], 'F' .. upto .. '|' .. ARGV[8] .. '\n' .. ARGV[9])
-    redis.call('PUBLISH', ARGV[7], ARGV[10] .. '\n' .. ARGV[9])
   end
   return {found, proven and 1 or 0, last}
 end

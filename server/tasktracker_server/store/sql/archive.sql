@@ -7,7 +7,7 @@ with wanted as materialized (
         lost boolean, if_owed boolean)
 ),
 locked as materialized (
-    select id, history_upto, status from tracker_tasks where id = any (%(ids)s) order by id for update
+    select id, history_upto, status, live_debt from tracker_tasks where id = any (%(ids)s) order by id for update
 ),
 grown as (
     update tracker_tasks t
@@ -19,10 +19,10 @@ grown as (
                        then t.seq_limit else t.lost_to end
     from locked l join wanted w on w.id = l.id
     where t.id = l.id and l.history_upto = w.expected and (not w.drains or l.status = 'in_progress')
-    returning t.id, t.history_upto, w.first_seq, w.last_seq, w.entries
+    returning t.id, t.history_upto, l.live_debt and w.settles as paid, w.first_seq, w.last_seq, w.entries
 ),
 stored as (
     insert into tracker_progress (task_id, first_seq, last_seq, entries)
     select id, first_seq, last_seq, entries from grown where entries is not null
 )
-select id, history_upto from grown
+select id, history_upto, paid from grown

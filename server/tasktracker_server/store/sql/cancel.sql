@@ -9,7 +9,9 @@ locked as materialized (
 ),
 cancelled as (
     update tracker_tasks t
-    set cancel_requested_at = now(), cancel_reason = w.reason, updated_at = now(),
+    set cancel_requested_at = now(), cancel_reason = w.reason,
+        -- `touched` since its claim (see release.sql) it stays, by being later than the cancel.
+        updated_at = now() + case when t.updated_at > t.started_at then interval '1 millisecond' else '0' end,
         status = case when l.status = 'pending' then 'failed' else t.status end,
         error = case when l.status = 'pending' then tracker_cancelled(w.reason) end,
         completed_at = case when l.status = 'pending' then now() end,

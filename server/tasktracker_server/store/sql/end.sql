@@ -9,7 +9,7 @@ with wanted as materialized (
         retry_id text, retry_jitter float8)
 ),
 locked as materialized (
-    select id, status, attempt, worker_id, coalesce(completed_at, updated_at) as updated_at, new_task_id,
+    select id, status, attempt, worker_id, coalesce(completed_at, updated_at) as updated_at, failed_into,
            history_upto, seq_limit, seed_ticket, ord, cancel_requested_at is not null as cancelled,
            started_at is not null and released_by is null and lease_check_at is null as by_holder, task_type
     from tracker_tasks where id = any (%(ids)s) order by id for update skip locked
@@ -43,12 +43,15 @@ ended as (
         seq_limit = coalesce(a.given, t.seq_limit),
         live_debt = t.seq_limit > 0 and not (
             a.peeked and (a.entries is null or a.carries) and a.proof is not distinct from t.seed_ticket),
-        new_task_id = case when a.outcome = 'failed' and not a.cancelled and t.failures < t.max_retries
-                            and not exists (
-                                select from tracker_tasks c
-                                where c.original_task_id = coalesce(t.original_task_id, t.id) and c.id <> t.id
-                                  and c.status in ('pending', 'in_progress'))
-                           then a.retry_id end
+        (new_task_id, failed_into) = (
+            select r.id, r.id from (
+                select case when a.outcome = 'failed' and not a.cancelled and t.failures < t.max_retries
+                                 and not exists (
+                                     select from tracker_tasks c
+                                     where c.original_task_id = coalesce(t.original_task_id, t.id) and c.id <> t.id
+                                       and c.status in ('pending', 'in_progress'))
+                            then a.retry_id end
+            ) r(id))
     from allowed a where t.id = a.id and a.fits
     returning t.*, least(3600, 5 * power(2, least(t.failures, 12)) * a.retry_jitter) * interval '1 second' as backoff
 ),
@@ -71,7 +74,8 @@ retried as (
     from ended e where e.new_task_id is not null
 )
 select l.id, l.status, l.attempt, l.worker_id, l.ord,
-       coalesce(e.updated_at, l.updated_at), coalesce(e.new_task_id, l.new_task_id),
+       coalesce(e.updated_at, l.updated_at), coalesce(e.failed_into, l.failed_into),
        coalesce(e.history_upto, l.history_upto), l.seq_limit, l.seed_ticket, e.id is not null, e.live_debt,
-       coalesce(not a.fits, false), case when l.cancelled then e.error end, l.by_holder, l.task_type
+       coalesce(not a.fits, false), case when l.cancelled then e.error end, l.by_holder, l.task_type,
+       case when e.id is not null and a.given is not null then (extract(epoch from now()) * 1000)::bigint end
 from locked l left join allowed a on a.id = l.id left join ended e on e.id = l.id

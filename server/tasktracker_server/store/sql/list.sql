@@ -1,16 +1,4 @@
 -- A page of all tasks in some states: the newest of each state by its index, then the newest of those.
 -- Where only some may fit, no more are looked at than `scan`.
-with recursive scanned as materialized (
-    select t.id, (extract(epoch from t.created_at) * 1000)::bigint as place, t.ord as within,
-           %(worker_id)s::text is null or t.worker_id = %(worker_id)s as fits
-    from unnest(%(statuses)s::text[]) as wanted(status)
-    cross join lateral (
-        select id, created_at, ord, worker_id from tracker_tasks
-        where status collate "POSIX" = wanted.status
-          and (created_at, ord) < (timestamptz 'epoch' + %(before)s * interval '1 millisecond', %(within)s)
-          and created_at >= timestamptz 'epoch' + %(after)s * interval '1 millisecond'
-        order by created_at desc, ord desc limit %(scan)s
-    ) t
-    order by t.created_at desc, t.ord desc limit %(scan)s
-),
-{page}
+{newest}
+{below}

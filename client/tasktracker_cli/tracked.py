@@ -1,0 +1,91 @@
+"""A task of one's own in hand: registered, started, kept by heartbeats, ended."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import click
+
+from tasktracker_client import (
+    ApiError,
+    CancelRequested,
+    HistoryFull,
+    LeaseLost,
+    TaskTracker,
+    TaskTrackerError,
+)
+from tasktracker_client._held import Held
+from tasktracker_client._job import Job
+from tasktracker_client._keeper import Keeper, ThreadBeats
+from tasktracker_client._names import new_worker_id
+from tasktracker_client._refs import Hold
+
+_HIDDEN: Final = timedelta(minutes=1)
+"""A task that is registered to be run here is hidden from claims until it is started."""
+
+
+class Tracked:
+    """A task that this process works on."""
+
+    def __init__(self, job: Job[Any], held: Held) -> None:
+        self.job = job
+        self._held = held
+        self._is_full = False
+
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether entries lead nowhere: the task is somebody else's, or its history is full."""
+        return self._is_full or self._held.is_lost
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the service has nearly caught up with what was reported."""
+        return not self._held.outbox.is_full
+
+    def report(self, entry: bytes) -> None:
+        """Send an entry soon. After a cancel too: what a command says while it ends is worth keeping."""
+        self.job._put(entry)
+
+    def stop_reason(self) -> str | None:
+        """Why its work is no longer wanted, if so."""
+        try:
+            self.job.check()
+        except LeaseLost as lost:
+            return f"the task is not ours any more: {lost}"
+        except CancelRequested:
+            return "the task was cancelled"
+        except HistoryFull as error:
+            self._is_full = True
+            _warn(f"its output is not recorded from here on: {error}")
+        except ApiError as error:
+            _warn(f"some of its output was not recorded: {error}")
+        return None
+
+
+def _warn(text: str) -> None:
+    click.echo(f"tasktracker: {text}", err=True)
+
+
+@contextmanager
+def tracked(
+    tracker: TaskTracker, task_type: str, lease_seconds: int, request: dict[str, Any]
+) -> Iterator[Tracked]:
+    """Register a task and take it, so that nobody else can: once lost, it fails."""
+    worker_id = new_worker_id()
+    hidden_until = datetime.now(UTC) + _HIDDEN
+    registered = tracker.register(task_type, run_at=hidden_until, max_attempts=1, **request)
+    try:
+        tracker.start(registered, worker_id=worker_id, lease_seconds=lease_seconds)
+    except TaskTrackerError:
+        with suppress(TaskTrackerError):
+            tracker.cancel(registered, reason="Its command was not started.")
+        raise
+    task = tracker.get(registered, progress=False)
+    held = Held(Hold(task.id, worker_id, task.attempt), lease_seconds)
+    keeper = Keeper(tracker.config, None, ThreadBeats)
+    try:
+        keeper.hold(held)
+        yield Tracked(Job(task, {}, held, keeper), held)
+    finally:
+        keeper.close()
