@@ -18,6 +18,8 @@ from typing import Any, Final
 from tasktracker_client import LeaseLost, TaskTracker
 
 TESTS: Final = Path(__file__).parents[2]
+STEPS: Final = 5
+"""Entries of a job of ``until_killed``."""
 
 
 def tell(text: object) -> None:
@@ -55,6 +57,20 @@ def starving(url: str, task_type: str, seconds: str) -> None:
                 ctypes.PyDLL(None).sleep(int(seconds))  # unlike CDLL, it does not let others run
                 job.progress(after=True)
         tell("ended" if job.ended else "lost")
+
+
+def until_killed(url: str, task_type: str) -> None:
+    """Works on what there is: reports attempt, worker and steps, and completes with both."""
+    with (
+        TaskTracker(url) as client,
+        client.worker(task_type, lease_seconds=5, wait_seconds=5) as worker,
+    ):
+        for job in worker:
+            with job:
+                for step in range(STEPS):
+                    job.progress(step=step, attempt=job.attempt, worker=job.worker_id)
+                    time.sleep(job.params["sleep"])
+                job.complete({"attempt": job.attempt, "worker": job.worker_id})
 
 
 @contextmanager
