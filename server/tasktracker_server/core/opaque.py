@@ -39,7 +39,7 @@ _ESCAPE: Final = re.compile(
 """One escape, or a pair of surrogates; the group holds what cannot be stored."""
 _SOUND: Final = re.compile(
     rb"(?:[^\\]++|\\[^u]|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4}"
-    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"
 )
 """As far as there is nothing but escapes that can be stored."""
 _WINDOW: Final = 512 * 1024
@@ -48,7 +48,7 @@ _SPACED: Final = 4
 _SHAPE: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG_RUN: Final = b"0" * _LONG
 _BIG_EXPONENT: Final = re.compile(rb"(?:^|[:,\[\s])-?[0-9][0-9.]*[eE][+-]?[0-9]{3}")
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"', re.DOTALL)
 _NUMBER: Final = re.compile(rb"(-?[0-9]+(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?)")
 
 

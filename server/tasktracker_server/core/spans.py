@@ -17,22 +17,23 @@ LARGE: Final = 1024 * 1024
 """A longer text is better not decoded in one go."""
 _WINDOW: Final = 32 * 1024
 """Bytes that one step looks at, but for a longer string."""
-_TEXT: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+# Only single characters are repeated possessively: Python before 3.11.5 gets groups wrong (gh-106052).
+_TEXT: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*"'
 _PAIR: Final = rb"[\[{][^\"\[\]{}]*+[\]}]"
-_NEST: Final = rb'[\[{](?:[^"\[\]{}]++|' + _TEXT + rb"|" + _PAIR + rb")*+[\]}]"
+_NEST: Final = rb'[\[{](?:[^"\[\]{}]++|' + _TEXT + rb"|" + _PAIR + rb")*[\]}]"
 
 _STRING: Final = re.compile(_TEXT, re.DOTALL)
 _NEXT: Final = re.compile(
-    rb'(?:[^"\[\]{}]++|' + _TEXT + rb"|" + _PAIR + rb"|" + _NEST + rb")*+([\[\]{}]?)", re.DOTALL
+    rb'(?:[^"\[\]{}]++|' + _TEXT + rb"|" + _PAIR + rb"|" + _NEST + rb")*([\[\]{}]?)", re.DOTALL
 )
 """As far as brackets match by themselves, and the next one that does not; those are counted."""
-_BRACKET: Final = re.compile(rb'(?:[^"\[\]{}]++|' + _TEXT + rb")*+[\[\]{}]", re.DOTALL)
+_BRACKET: Final = re.compile(rb'(?:[^"\[\]{}]++|' + _TEXT + rb")*[\[\]{}]", re.DOTALL)
 _FEW: Final = 64
 """Brackets that are counted one by one."""
 _NOT_BRACKETS: Final = bytes(code for code in range(256) if code not in b"[]{}")
 _STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _DEEPER: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
-_NO_STRING: Final = re.compile(rb'(?:[^"]++|' + _TEXT + rb")*+", re.DOTALL)
+_NO_STRING: Final = re.compile(rb'(?:[^"]++|' + _TEXT + rb")*", re.DOTALL)
 _NUMBER_REST: Final = re.compile(rb"[0-9.eE+-]*+")
 _SCALAR: Final = re.compile(rb'[^\s,:"\[\]{}]++')
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
