@@ -163,6 +163,8 @@ def test_nothing_is_claimed_for_a_caller_who_is_gone_already() -> None:
         # A second request behind the first, by a caller who then leaves.
         first.request("POST", f"{BASE_PATH}/claim", BODY)
         first.close()
+        running.connect().close()  # taken in and let go: by then the loop has seen the first one's end too
+        eventually(lambda: running.server.open_connections, lambda count: count == 1)
         waiting.go(running)
         eventually(lambda: running.server.open_connections, lambda count: count == 0)
 
