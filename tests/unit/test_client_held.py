@@ -280,7 +280,7 @@ def test_a_stopped_claim_asks_nobody() -> None:
     assert calls_of(Claims(("a",), "w", 30).claim(5, lambda: True), []) == ([], None)
 
 
-def test_locks_are_free_after_a_storm_of_interrupts() -> None:
+def test_locks_are_free_after_a_storm_of_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exceptions at any line of a job's calls, as an interrupt raises them."""
     job = held()
     over = threading.Event()
@@ -295,9 +295,16 @@ def test_locks_are_free_after_a_storm_of_interrupts() -> None:
             except KeyboardInterrupt:
                 job.end_sending(me)
 
-    thread = threading.Thread(target=report, daemon=True)
-    thread.start()
+    def reporting() -> threading.Thread:
+        thread = threading.Thread(target=report, daemon=True)
+        thread.start()
+        return thread
+
+    # One that comes between the loops, or amid the clean-up, ends the thread: another one goes on.
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    thread = reporting()
     for _ in range(300):
+        thread = thread if thread.is_alive() else reporting()
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt)
         )
