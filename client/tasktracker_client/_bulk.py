@@ -8,10 +8,10 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 
 from tasktracker_client._api import Entries, Json, JsonObjectLike, Next, is_numbered, moment_of, named, new_id
-from tasktracker_client._calls import Call, Flow, Repeat, json_of, reader
+from tasktracker_client._calls import Call, Flow, Repeat, body_of, given, json_of, reader
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import ApiError, ProtocolError, Refusal, api_error
-from tasktracker_client._refs import TaskRef, hold_of, task_id_of
+from tasktracker_client._refs import Hold, TaskRef, hold_of, task_id_of
 from tasktracker_client._retrying import performed
 from tasktracker_client._settling import existing_task
 from tasktracker_client._tracing import with_trace
@@ -120,7 +120,7 @@ def register(
 
 
 def _new(task: NewTask, metadata: JsonObjectLike) -> dict[str, Any]:
-    return _given(
+    return given(
         taskType=task.task_type,
         taskId=new_id() if task.task_id is None else task.task_id,
         params=task.params,
@@ -150,17 +150,19 @@ def progress(reports: Iterable[Report], retries: Retries) -> Flow[list[Outcome[R
 
 def complete(ends: Iterable[Completion | TaskRef], retries: Retries) -> Flow[list[Outcome[EndedTask]]]:
     """Complete many."""
-    given = [each if isinstance(each, Completion) else Completion(each) for each in ends]
-    items = [_item(each, result=each.result, progress=each.progress, next=named(each.next)) for each in given]
+    wanted = [each if isinstance(each, Completion) else Completion(each) for each in ends]
+    items = [
+        _item(each, result=each.result, progress=each.progress, next=named(each.next)) for each in wanted
+    ]
     return _all("complete", "items", items, EndedTask, _of_ends(items), retries)
 
 
 def fail(ends: Iterable[Failure | TaskRef], retries: Retries) -> Flow[list[Outcome[FailedTask]]]:
     """Fail many."""
-    given = [each if isinstance(each, Failure) else Failure(each) for each in ends]
+    wanted = [each if isinstance(each, Failure) else Failure(each) for each in ends]
     items = [
         _item(each, error=each.error, retry=each.retry, progress=each.progress, next=named(each.next))
-        for each in given
+        for each in wanted
     ]
     return _all("fail", "items", items, FailedTask, _of_ends(items), retries)
 
@@ -176,20 +178,22 @@ def heartbeat(
     tasks: Iterable[TaskRef], lease_seconds: int | None, retries: Retries
 ) -> Flow[list[Outcome[Heartbeat]]]:
     """Still at work on all of these."""
-    items = [_given(**_held(each), leaseSeconds=lease_seconds) for each in tasks]
+    items = [_to(hold_of(each), leaseSeconds=lease_seconds) for each in tasks]
     return _all("heartbeat", "items", items, Heartbeat, Repeat.SAME, retries)
 
 
 def release(tasks: Iterable[TaskRef], retries: Retries) -> Flow[list[Outcome[ReleasedTask]]]:
     """Hand many back."""
-    return _all("release", "items", [_held(each) for each in tasks], ReleasedTask, Repeat.SAME, retries)
+    return _all(
+        "release", "items", [_to(hold_of(each)) for each in tasks], ReleasedTask, Repeat.SAME, retries
+    )
 
 
 def cancel(
     tasks: Iterable[TaskRef], reason: str | None, retries: Retries
 ) -> Flow[list[Outcome[CancelledTask]]]:
     """Cancel many."""
-    items = [_given(taskId=task_id_of(each), reason=reason) for each in tasks]
+    items = [given(taskId=task_id_of(each), reason=reason) for each in tasks]
     return _all("cancel", "items", items, CancelledTask, Repeat.SAME, retries)
 
 
@@ -202,14 +206,12 @@ def claim(
     lease_seconds: int | None = None,
 ) -> Call[list[TaskRow]]:
     """Up to ``limit`` tasks; it can't be repeated: a lost answer's tasks return with their lease."""
-    body = json_of(
-        _given(
-            taskTypes=list(task_types),
-            workerId=worker_id,
-            limit=limit,
-            waitSeconds=wait_seconds,
-            leaseSeconds=lease_seconds,
-        )
+    body = body_of(
+        taskTypes=list(task_types),
+        workerId=worker_id,
+        limit=limit,
+        waitSeconds=wait_seconds,
+        leaseSeconds=lease_seconds,
     )
     path = f"{BASE_PATH}/bulk/claim"
     return Call("POST", path, _claimed_rows, Repeat.NEVER, body, wait_seconds=wait_seconds or 0)
@@ -299,14 +301,8 @@ def _read(raw: msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -> Outcome[T]:
 
 
 def _item(each: Completion | Failure | Report, **fields: Any) -> dict[str, Any]:
-    hold = hold_of(each.task, each.worker_id, each.attempt)
-    return _given(taskId=hold.task_id, workerId=hold.worker_id, attempt=hold.attempt, **fields)
+    return _to(hold_of(each.task, each.worker_id, each.attempt), **fields)
 
 
-def _held(ref: TaskRef) -> dict[str, Any]:
-    hold = hold_of(ref)
-    return _given(taskId=hold.task_id, workerId=hold.worker_id, attempt=hold.attempt)
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+def _to(hold: Hold, **fields: Any) -> dict[str, Any]:
+    return given(taskId=hold.task_id, workerId=hold.worker_id, attempt=hold.attempt, **fields)

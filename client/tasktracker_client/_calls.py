@@ -67,7 +67,12 @@ def json_of(value: Any) -> bytes:
 
 def body_of(**fields: Any) -> bytes:
     """A body of the fields that were given; ``None`` is the same as left out."""
-    return json_of({name: value for name, value in fields.items() if value is not None})
+    return json_of(given(**fields))
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that were given."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def query_of(**fields: Any) -> str:
