@@ -15,11 +15,11 @@ from tasktracker_client import (
     TaskTracker,
     TaskTrackerError,
 )
-from tasktracker_client._held import Held
-from tasktracker_client._job import Job
-from tasktracker_client._keeper import Keeper, ThreadBeats
 from tasktracker_client._names import new_worker_id
 from tasktracker_client._refs import Hold
+from tasktracker_client._working.held import Held
+from tasktracker_client._working.job import Job
+from tasktracker_client._working.keeper import Keeper, ThreadBeats
 
 _HIDDEN: Final = timedelta(minutes=1)
 """A task that is registered to be run here is hidden from claims until it is started."""

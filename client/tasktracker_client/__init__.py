@@ -5,12 +5,9 @@
 
 from typing import Final
 
-from tasktracker_client._api import Next
 from tasktracker_client._async_client import AsyncTaskTracker
-from tasktracker_client._async_job import AsyncJob
-from tasktracker_client._bar import JobBar
-from tasktracker_client._block import current_job
-from tasktracker_client._bulk import Completion, Done, Failure, NewTask, Outcome, Refused, Report
+from tasktracker_client._calling.api import Next
+from tasktracker_client._calling.bulk import Completion, Done, Failure, NewTask, Outcome, Refused, Report
 from tasktracker_client._client import TaskTracker
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import (
@@ -51,12 +48,15 @@ from tasktracker_client._errors import (
 )
 from tasktracker_client._events import Gap, Lifecycle, ManyEvent, Progress, Ready, StatusChange, TrackEvent
 from tasktracker_client._exceptions import FailJob
-from tasktracker_client._job import Job
-from tasktracker_client._log_handler import JobLogHandler
-from tasktracker_client._pool import WorkerPool
+from tasktracker_client._following.streams import AsyncStream, Stream
+from tasktracker_client._pools.pool import WorkerPool
 from tasktracker_client._refs import TaskRef
-from tasktracker_client._streams import AsyncStream, Stream
-from tasktracker_client._worker import AsyncWorker, Worker
+from tasktracker_client._working.async_job import AsyncJob
+from tasktracker_client._working.bar import JobBar
+from tasktracker_client._working.block import current_job
+from tasktracker_client._working.job import Job
+from tasktracker_client._working.log_handler import JobLogHandler
+from tasktracker_client._working.worker import AsyncWorker, Worker
 from tasktracker_schema.answers import (
     CancelledTask,
     EndedTask,

@@ -8,23 +8,27 @@ from typing import Self
 
 import httpx
 
-from tasktracker_client import _api as api
-from tasktracker_client import _bulk as bulk
-from tasktracker_client import _flows as flows
-from tasktracker_client._api import Entries, Json, JsonObjectLike, Next
-from tasktracker_client._bulk import Completion, Failure, NewTask, Outcome, Report
-from tasktracker_client._calls import Call, Flow, T
+from tasktracker_client._calling import api, bulk, flows
+from tasktracker_client._calling.api import Entries, Json, JsonObjectLike, Next
+from tasktracker_client._calling.bulk import Completion, Failure, NewTask, Outcome, Report
+from tasktracker_client._calling.calls import Call, Flow, T
+from tasktracker_client._calling.driving import drive, new_http
+from tasktracker_client._calling.retrying import perform
+from tasktracker_client._calling.tracing import with_trace
 from tasktracker_client._config import Config, Retries, config_of
-from tasktracker_client._driving import drive, new_http
 from tasktracker_client._events import ManyEvent, TrackEvent
+from tasktracker_client._following.streams import Stream
+from tasktracker_client._following.tracking import TrackOptions, follow
+from tasktracker_client._following.watching import events_path, watch
 from tasktracker_client._names import new_worker_id
 from tasktracker_client._refs import TaskRef, hold_of, task_id_of
-from tasktracker_client._retrying import perform
-from tasktracker_client._streams import Stream
-from tasktracker_client._tracing import with_trace
-from tasktracker_client._tracking import TrackOptions, follow
-from tasktracker_client._watching import events_path, watch
-from tasktracker_client._worker import LATEST_SECONDS, LEASE_SECONDS, WAIT_SECONDS, HeartbeatsBy, Worker
+from tasktracker_client._working.worker import (
+    LATEST_SECONDS,
+    LEASE_SECONDS,
+    WAIT_SECONDS,
+    HeartbeatsBy,
+    Worker,
+)
 from tasktracker_schema.answers import (
     CancelledTask,
     EndedTask,

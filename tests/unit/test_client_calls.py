@@ -20,10 +20,10 @@ from tasktracker_client import (
     Unavailable,
     WrongStatus,
 )
-from tasktracker_client._api import is_numbered
-from tasktracker_client._calls import Call, Repeat, Sleep, query_of, reader
+from tasktracker_client._calling.api import is_numbered
+from tasktracker_client._calling.calls import Call, Repeat, Sleep, query_of, reader
+from tasktracker_client._calling.retrying import perform
 from tasktracker_client._config import DEFAULT_URL, config_of
-from tasktracker_client._retrying import perform
 
 RETRIES = Retries(attempts=3, first_seconds=1.0, longest_seconds=10.0)
 CUT = httpx.ReadError("cut")

@@ -20,10 +20,10 @@ from tasktracker_client import (
     TrackInterrupted,
     WaitTimeout,
 )
-from tasktracker_client._calls import Call, Sleep
+from tasktracker_client._calling.calls import Call, Sleep
+from tasktracker_client._calling.patience import GIVE_UP_SECONDS, Interrupted
 from tasktracker_client._events import read_event
-from tasktracker_client._patience import GIVE_UP_SECONDS, Interrupted
-from tasktracker_client._tracking import (
+from tasktracker_client._following.tracking import (
     STREAM_AGAIN_SECONDS,
     Cursor,
     Emit,
@@ -33,7 +33,7 @@ from tasktracker_client._tracking import (
     TrackOptions,
     follow,
 )
-from tasktracker_client._watching import watch
+from tasktracker_client._following.watching import watch
 
 AT = "2030-01-01T00:00:00.000Z"
 STREAM = httpx.Response(200, headers={"Content-Type": "text/event-stream; charset=utf-8"})

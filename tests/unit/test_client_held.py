@@ -13,11 +13,11 @@ import msgspec
 import pytest
 
 from tasktracker_client import CancelRequested, ConnectionFailed, LeaseLost, TooLarge, Unauthorized
-from tasktracker_client._calls import Call, Repeat, Sleep, error_from
-from tasktracker_client._claiming import Claims
-from tasktracker_client._held import Held, JobEnded
-from tasktracker_client._keeping import beat, end, give_back, release, send
+from tasktracker_client._calling.calls import Call, Repeat, Sleep, error_from
 from tasktracker_client._refs import Hold
+from tasktracker_client._working.claiming import Claims
+from tasktracker_client._working.held import Held, JobEnded
+from tasktracker_client._working.keeping import beat, end, give_back, release, send
 from tasktracker_schema.answers import Task
 
 OK = {"taskId": "t", "status": "pending", "message": "", "seqId": 1, "timestamp": "2026-01-01T00:00:00.000Z"}

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tasktracker_client._outbox import BATCH_BYTES, LINGER_SECONDS, Batch, Outbox
+from tasktracker_client._working.outbox import BATCH_BYTES, LINGER_SECONDS, Batch, Outbox
 from tasktracker_schema.limits import PROGRESS_ENTRIES_MAX
 
 

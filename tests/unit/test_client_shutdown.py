@@ -10,7 +10,7 @@ import time
 import pytest
 
 from services import wait_for
-from tasktracker_client._shutdown import ShutDown, Shutdown
+from tasktracker_client._pools.shutdown import ShutDown, Shutdown
 
 
 def terminate() -> None:

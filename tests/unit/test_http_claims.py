@@ -163,8 +163,11 @@ def test_nothing_is_claimed_for_a_caller_who_is_gone_already() -> None:
         # A second request behind the first, by a caller who then leaves.
         first.request("POST", f"{BASE_PATH}/claim", BODY)
         first.close()
-        running.connect().close()  # taken in and let go: by then the loop has seen the first one's end too
-        eventually(lambda: running.server.open_connections, lambda count: count == 1)
+        # Somebody who came later is answered: by then the loop has seen the end of the first one, too.
+        later = running.connect()
+        later.request("GET", "/nothing")
+        assert later.answer().status_code == 404
+        later.close()
         waiting.go(running)
         eventually(lambda: running.server.open_connections, lambda count: count == 0)
 

@@ -1,0 +1,93 @@
+"""What the refusal of a repeat says about the answer that was lost."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import msgspec
+
+from tasktracker_client._calling.calls import Call, Flow, T
+from tasktracker_client._calling.retrying import perform
+from tasktracker_client._config import Retries
+from tasktracker_client._errors import (
+    AlreadyRetried,
+    ApiError,
+    OutcomeUnknown,
+    TaskExists,
+    TaskTrackerError,
+    WrongStatus,
+)
+from tasktracker_schema.answers import EndedTask, RegisteredTask, RetriedTask, StartedTask, Task
+
+Settle: TypeAlias = Callable[[ApiError, Retries], Flow[T] | None]
+
+
+def registered(error: ApiError, retries: Retries) -> Flow[RegisteredTask] | None:
+    """The task exists by this same request: it was registered by the send whose answer was lost."""
+    existing = existing_task(error)
+    return None if existing is None else _known(existing)
+
+
+def existing_task(error: ApiError) -> RegisteredTask | None:
+    """The task that has the id, if the request that made it was the same."""
+    if not isinstance(error, TaskExists) or error.details.get("sameRequest") is not True:
+        return None
+    return msgspec.convert(error.details["existing"], RegisteredTask)
+
+
+def started(look: Call[Task], worker_id: str | None) -> Settle[StartedTask]:
+    """The task is in progress with this very worker."""
+
+    def settle(error: ApiError, retries: Retries) -> Flow[StartedTask] | None:
+        is_ours = isinstance(error, WrongStatus) and error.details.get("workerId") == worker_id
+        if not is_ours or worker_id is None or error.details.get("status") != "in_progress":
+            return None
+        return _seen(look, error, retries, _as_started)
+
+    return settle
+
+
+def timed_out(look: Call[Task]) -> Settle[EndedTask]:
+    """The task has timed out."""
+
+    def settle(error: ApiError, retries: Retries) -> Flow[EndedTask] | None:
+        if isinstance(error, WrongStatus) and error.details.get("status") == "timeout":
+            return _seen(look, error, retries, _as_ended)
+        return None
+
+    return settle
+
+
+def retried(look: Callable[[str], Call[Task]]) -> Settle[RetriedTask]:
+    """The chain has an unfinished retry, whoever asked for it: the one that was wanted."""
+
+    def settle(error: ApiError, retries: Retries) -> Flow[RetriedTask] | None:
+        new_task_id = error.details.get("newTaskId")
+        if isinstance(error, AlreadyRetried) and isinstance(new_task_id, str):
+            return _seen(look(new_task_id), error, retries, _as_retried)
+        return None
+
+    return settle
+
+
+def _known(value: T) -> Flow[T]:
+    return value
+    yield  # makes it a flow, of no steps
+
+
+def _seen(look: Call[Task], error: ApiError, retries: Retries, read: Callable[[Task], T]) -> Flow[T]:
+    try:
+        return read((yield from perform(look, retries)))
+    except TaskTrackerError as unseen:
+        raise OutcomeUnknown(f"its answer was lost, and the task could not be read: {unseen}") from error
+
+
+def _as_started(task: Task) -> StartedTask:
+    return StartedTask(task.id, task.status, task.updated_at, task.attempt, task.lease_expires_at)
+
+
+def _as_ended(task: Task) -> EndedTask:
+    return EndedTask(task.id, "timeout", task.updated_at)
+
+
+def _as_retried(task: Task) -> RetriedTask:
+    return RetriedTask(task.id, task.original_task_id or task.id, task.status, task.retry_count)

@@ -1,0 +1,1 @@
+"""Streams: one task or many, resumed after every cut."""

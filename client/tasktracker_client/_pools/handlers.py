@@ -1,0 +1,79 @@
+"""The functions that do the work of a pool, by task type, with the types they are written for."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from tasktracker_client._exceptions import FailJob
+from tasktracker_client._working.async_job import AsyncJob
+from tasktracker_client._working.job import Job, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One function and what it does."""
+
+    task_type: str
+    function: Callable[..., Any]
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it has to be awaited."""
+        return inspect.iscoroutinefunction(self.function)
+
+    def params_type(self) -> Any:
+        """What the job's params are decoded into: ``P`` of the argument's ``Job[P]``; else a plain object.
+
+        Raises ``TypeError`` where the function does not take one job.
+        """
+        places = list(inspect.signature(self.function).parameters.values())
+        if len(places) != 1 or places[0].kind not in _POSITIONAL:
+            raise TypeError(f"{self.function.__qualname__} must take one argument, the job")
+        hint = get_type_hints(self.function).get(places[0].name)
+        if hint is None or hint in (Job, AsyncJob):
+            return dict[str, Any]
+        wanted = AsyncJob if self.is_async else Job
+        if get_origin(hint) is not wanted:
+            raise TypeError(f"{self.function.__qualname__} must take a {wanted.__name__}, not {hint}")
+        return get_args(hint)[0]
+
+
+_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Handlers:
+    """All functions of a pool, ready to be called."""
+
+    def __init__(self, handlers: dict[str, Handler]) -> None:
+        self._handlers = handlers
+        self._params = {name: handler.params_type() for name, handler in handlers.items()}
+
+    @property
+    def task_types(self) -> tuple[str, ...]:
+        """What there are functions for."""
+        return tuple(self._handlers)
+
+    def work(self, job: Job[Any]) -> None:
+        """Do a job: its block completes it with what the function returns, or fails it."""
+        with job:
+            result = self._handlers[job.task_type].function(self._typed(job))
+            if not job.ended:
+                job.complete(result)
+
+    async def awork(self, job: AsyncJob[Any]) -> None:
+        """The same, awaited."""
+        async with job:
+            result = await self._handlers[job.task_type].function(self._typed(job))
+            if not job.ended:
+                await job.complete(result)
+
+    def _typed(self, job: JobState[Any]) -> JobState[Any]:
+        try:
+            params = msgspec.convert(job.params, self._params[job.task_type])
+        except msgspec.ValidationError as error:
+            told = {"code": "invalid_params", "message": str(error)}
+            raise FailJob(told, retry=False) from error
+        return job.with_params(params)

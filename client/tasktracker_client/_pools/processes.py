@@ -1,0 +1,123 @@
+"""Jobs in processes: each works by itself; the parent starts them, replaces what crashed and ends them."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from typing import Final
+
+from tasktracker_client._logging import logger
+from tasktracker_client._pools.handlers import Handler, Handlers
+from tasktracker_client._pools.options import PoolOptions, Run
+from tasktracker_client._pools.shutdown import Shutdown
+from tasktracker_client._pools.single import run_single
+
+_LOOK_SECONDS: Final = 0.2
+_KILL_SECONDS: Final = 8.0
+"""After the grace: for releases on the way out."""
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 30.0
+_HEALTHY_SECONDS: Final = 60.0
+"""A process that lived so long did not crash at its start."""
+
+
+def run_processes(handlers: dict[str, Handler], options: PoolOptions, run: Run, shutdown: Shutdown) -> None:
+    """Work until the shutdown, or until there is nothing left."""
+    family = _Family(handlers, options, run)
+    with shutdown.handling():
+        try:
+            while not shutdown.is_stopped and family.look(_LOOK_SECONDS):
+                pass
+            family.end(shutdown, options.grace_seconds)
+        finally:
+            family.kill()
+
+
+class _Family:
+    """The processes of a pool."""
+
+    def __init__(self, handlers: dict[str, Handler], options: PoolOptions, run: Run) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._given = handlers, options, run
+        self._run = run
+        self._missing = options.concurrency
+        self._began: dict[SpawnProcess, float] = {}
+        self._failures = 0
+        self._not_before = 0.0
+
+    def look(self, seconds: float) -> bool:
+        """Start what is missing, see who ended; whether there is anybody to go on with."""
+        now = time.monotonic()
+        while self._missing and now >= self._not_before:
+            self._missing -= 1
+            self._start()
+        if not self._began:
+            time.sleep(seconds if self._missing else 0)
+            return bool(self._missing)
+        wait([each.sentinel for each in self._began], seconds)
+        for process in [each for each in self._began if not each.is_alive()]:
+            self._ended(process)
+        return True
+
+    def end(self, shutdown: Shutdown, grace_seconds: float) -> None:
+        """Ask all to end, a second time when the grace is over, and wait for them."""
+        self._signal_all()
+        until = time.monotonic() + grace_seconds
+        while self._alive() and time.monotonic() < until and not shutdown.is_over:
+            wait([each.sentinel for each in self._began], _LOOK_SECONDS)
+        if self._alive():
+            self._signal_all()
+        until = time.monotonic() + _KILL_SECONDS
+        while self._alive() and time.monotonic() < until:
+            wait([each.sentinel for each in self._alive()], _LOOK_SECONDS)
+
+    def kill(self) -> None:
+        """End what is still there; its leases lapse."""
+        for process in self._alive():
+            logger.warning("process %s does not end; killed", process.pid)
+            process.kill()
+        for process in self._began:
+            process.join()
+
+    def _start(self) -> None:
+        process = self._context.Process(target=_work, args=self._given)
+        process.start()
+        self._began[process] = time.monotonic()
+
+    def _ended(self, process: SpawnProcess) -> None:
+        began = self._began.pop(process)
+        process.join()
+        if process.exitcode == 0 and self._run.until_empty:
+            return
+        self._missing += 1
+        now = time.monotonic()
+        self._failures = 1 if now - began > _HEALTHY_SECONDS else self._failures + 1
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures - 1, 10))
+        self._not_before = now + pause
+        logger.error("process %s ended with %s; another one in %.1f s", process.pid, process.exitcode, pause)
+
+    def _alive(self) -> list[SpawnProcess]:
+        return [each for each in self._began if each.is_alive()]
+
+    def _signal_all(self) -> None:
+        for process in self._alive():
+            process.terminate()
+
+
+def _work(handlers: dict[str, Handler], options: PoolOptions, run: Run) -> None:
+    """What each process does; it ends when its parent does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's, who passes it on once
+    shutdown = Shutdown(options.grace_seconds, raises=True)
+    with shutdown.handling((signal.SIGTERM,)):
+        threading.Thread(target=_end_with_parent, name="tasktracker-parent", daemon=True).start()
+        run_single(Handlers(handlers), options, run, shutdown)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()  # of its pipe, which closes with it, however it ends
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,120 @@
+"""Jobs as tasks of an event loop: it claims whenever there is room, and only then."""
+
+import asyncio
+import threading
+from typing import Any
+
+from tasktracker_client._async_client import AsyncTaskTracker
+from tasktracker_client._logging import logger
+from tasktracker_client._pools.handlers import Handlers
+from tasktracker_client._pools.options import PoolOptions, Run
+from tasktracker_client._pools.shutdown import SIGNALS
+from tasktracker_client._working.async_job import AsyncJob
+from tasktracker_client._working.worker import AsyncWorker
+
+
+async def run_tasks(handlers: Handlers, options: PoolOptions, run: Run) -> None:
+    """Work until a signal, or until there is nothing left."""
+    async with AsyncTaskTracker(run.base_url, api_key=run.api_key) as client:
+        worker = client.worker(*handlers.task_types, **options.of_worker(run.until_empty))
+        async with worker:
+            crew = _Crew(worker, handlers, options, run)
+            with _Signals(crew):
+                await crew.run()
+
+
+class _Crew:
+    """The jobs under way."""
+
+    def __init__(self, worker: AsyncWorker, handlers: Handlers, options: PoolOptions, run: Run) -> None:
+        self._worker = worker
+        self._handlers = handlers
+        self._options = options
+        self._run = run
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopped = asyncio.Event()
+        self._over = asyncio.Event()
+        self._grace: asyncio.TimerHandle | None = None
+
+    def stop(self) -> None:
+        """Claim nothing more, and release what runs after the grace; at the second time, at once."""
+        if self._stopped.is_set():
+            self._over.set()
+            return
+        self._stopped.set()
+        logger.info("no new claims; jobs have %g s to end", self._options.grace_seconds)
+        loop = asyncio.get_running_loop()
+        self._grace = loop.call_later(self._options.grace_seconds, self._over.set)
+
+    async def run(self) -> None:
+        """Claim and work, then let what runs come to its end, also where a claim was refused."""
+        stopped = asyncio.create_task(self._stopped.wait())
+        try:
+            try:
+                await self._work(stopped)
+            except Exception:
+                await self._end()
+                raise
+            await self._end()
+        finally:
+            stopped.cancel()
+            if self._grace is not None:
+                self._grace.cancel()
+            await self._release()
+
+    async def _work(self, stopped: "asyncio.Task[Any]") -> None:
+        while not self._stopped.is_set():
+            if len(self._running) >= self._options.concurrency:
+                await asyncio.wait({stopped, *self._running}, return_when=asyncio.FIRST_COMPLETED)
+            elif (job := await self._claim(stopped)) is not None:
+                self._begin(job)
+            elif self._run.until_empty:
+                return
+
+    async def _claim(self, stopped: "asyncio.Task[Any]") -> AsyncJob[Any] | None:
+        wait_seconds = 0 if self._run.until_empty else self._options.wait_seconds
+        claim = asyncio.create_task(self._worker.take(wait_seconds))
+        try:
+            await asyncio.wait({claim, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            claim.cancel()
+        try:
+            return await claim
+        except asyncio.CancelledError:
+            if not claim.cancelled():
+                raise
+            return None
+
+    def _begin(self, job: AsyncJob[Any]) -> None:
+        task = asyncio.create_task(self._handlers.awork(job), name=f"tasktracker-{job.task_type}-{job.id}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _end(self) -> None:
+        over = asyncio.create_task(self._over.wait())
+        try:
+            while self._running and not over.done():
+                await asyncio.wait({over, *self._running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+
+    async def _release(self) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+class _Signals:
+    """SIGTERM and SIGINT stop the crew; outside the main thread nobody can handle them."""
+
+    def __init__(self, crew: _Crew) -> None:
+        self._crew = crew
+        self._is_main = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> None:
+        for each in SIGNALS if self._is_main else ():
+            asyncio.get_running_loop().add_signal_handler(each, self._crew.stop)
+
+    def __exit__(self, *_: object) -> None:
+        for each in SIGNALS if self._is_main else ():
+            asyncio.get_running_loop().remove_signal_handler(each)

@@ -1,0 +1,1 @@
+"""Workers: what claims a task, keeps it while its code runs, and ends it."""
