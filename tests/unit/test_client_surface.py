@@ -61,7 +61,7 @@ def is_protocol(name: str) -> bool:
 def sync_words(text: str) -> str:
     """The same in the words of the synchronous world."""
     text = re.sub(r"__a(enter|exit|iter|next)__", r"__\1__", text)
-    text = re.sub(r"\baclose\b", "close", text).replace("_async_job", "_job")
+    text = re.sub(r"\baclose\b", "close", text).replace(".async_job", ".job")
     return re.sub(r"\bAsync(?=[A-Z])", "", text).replace("async with", "with").replace("await ", "")
 
 
