@@ -441,7 +441,7 @@ class AsyncTaskTracker:
         return await self._call(api.health())
 
     async def readiness(self) -> Readiness:
-        """Which of the service's stores answer; raises ``Unavailable`` where it can't serve."""
+        """Which of the service's stores answer; ``status`` is ``ready`` where it can serve."""
         return await self._call(api.readiness())
 
     def worker(

@@ -432,7 +432,7 @@ class TaskTracker:
         return self._call(api.health())
 
     def readiness(self) -> Readiness:
-        """Which of the service's stores answer; raises ``Unavailable`` where it can't serve."""
+        """Which of the service's stores answer; ``status`` is ``ready`` where it can serve."""
         return self._call(api.readiness())
 
     def worker(

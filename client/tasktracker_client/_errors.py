@@ -37,7 +37,7 @@
         └── CancelRequested
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -48,6 +48,9 @@ from tasktracker_schema.errors import ErrorCode
 
 class TaskTrackerError(Exception):
     """Anything this package raises on account of the service."""
+
+    outcomes: Sequence[Any] = ()
+    """Of a bulk call that took several requests: what became of the items before those of the failed one."""
 
 
 class Refusal(Struct, frozen=True):

@@ -20,7 +20,8 @@ from tasktracker_client import (
     Unavailable,
     WrongStatus,
 )
-from tasktracker_client._calling.api import is_numbered
+from tasktracker_client._calling import bulk
+from tasktracker_client._calling.api import is_numbered, readiness
 from tasktracker_client._calling.calls import Call, Repeat, Sleep, query_of, reader
 from tasktracker_client._calling.retrying import perform
 from tasktracker_client._config import DEFAULT_URL, config_of
@@ -44,7 +45,7 @@ def refusal(status: int, code: str, **headers: str) -> httpx.Response:
 
 
 def performed(
-    wanted: Call[int], answers: Iterable[Any], retries: Retries = RETRIES
+    wanted: Call[Any], answers: Iterable[Any], retries: Retries = RETRIES
 ) -> tuple[Any, int, list[float]]:
     """The value or exception, how often the call was sent, and the pauses."""
     flow, given_answers = perform(wanted, RETRIES), iter(answers)
@@ -84,6 +85,28 @@ def test_an_answer_is_an_answer(repeat: Repeat) -> None:
 )
 def test_what_was_never_done_is_sent_again(repeat: Repeat, lost: Any) -> None:
     assert performed(call(repeat), [lost, lost, answer(200)])[:2] == (1, 3)
+
+
+def test_a_service_that_is_not_ready_says_so_by_an_answer() -> None:
+    not_ready = answer(503, b'{"status":"unavailable","postgres":"unavailable","redis":"ok"}')
+    told, sends, _ = performed(readiness(), [not_ready])
+
+    assert (told.status, told.redis, sends) == ("unavailable", "ok", 1)
+    foreign, sends, _ = performed(readiness(), [answer(503, b"<html>")] * 3)
+    assert (foreign.code, sends) == ("http_503", 3)
+
+
+def test_what_fails_halfway_carries_what_was_done_before() -> None:
+    flow = bulk.cancel((f"t-{n}" for n in range(2_500)), None, Retries(attempts=1))
+    one = b'{"statusCode":200,"taskId":"t-%d","status":"failed","updatedAt":"","cancelRequested":true}'
+    done = b",".join(one % n for n in range(1_000))
+    flow.send(None)
+    flow.send(answer(200, b'{"results":[%s],"failedCount":0}' % done))
+    with pytest.raises(Unavailable) as caught:
+        flow.send(refusal(503, "postgres_unavailable"))
+
+    assert [each.task_id for each in caught.value.outcomes] == [f"t-{n}" for n in range(1_000)]
+    assert Unavailable(caught.value.refusal).outcomes == ()
 
 
 _DOUBTFUL = [

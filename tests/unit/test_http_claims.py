@@ -4,7 +4,8 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -50,6 +51,23 @@ def claiming(running: Serving, path: str = "claim", body: bytes = BODY) -> Conne
 
 def claiming_many(running: Serving) -> Connection:
     return claiming(running, "bulk/claim", BODY.replace(b"{", b'{"limit":10,'))
+
+
+@contextmanager
+def holding(running: Serving) -> Iterator[None]:
+    """The server's loop does nothing meanwhile."""
+    held, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        free.wait(10)
+
+    running.loop.call_soon_threadsafe(hold)
+    assert held.wait(10)
+    try:
+        yield
+    finally:
+        free.set()
 
 
 either_claim = pytest.mark.parametrize("begin", [claiming, claiming_many])
@@ -160,9 +178,10 @@ def test_nothing_is_claimed_for_a_caller_who_is_gone_already() -> None:
         first = claiming(running)
         assert waiting.entered.wait(10)
         waiting.entered.clear()
-        # A second request behind the first, by a caller who then leaves.
-        first.request("POST", f"{BASE_PATH}/claim", BODY)
-        first.close()
+        # A second request behind the first, by a caller who then leaves: the loop sees both at once.
+        with holding(running):
+            first.request("POST", f"{BASE_PATH}/claim", BODY)
+            first.close()
         # Somebody who came later is answered: by then the loop has seen the end of the first one, too.
         later = running.connect()
         later.request("GET", "/nothing")

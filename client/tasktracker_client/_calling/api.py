@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
+import httpx
 import msgspec
 
 from tasktracker_client._calling import settling
@@ -239,7 +240,7 @@ def health() -> Call[Health]:
 
 def readiness() -> Call[Readiness]:
     """The process can serve."""
-    return Call("GET", READYZ.path, _readiness, Repeat.READ)
+    return Call("GET", READYZ.path, _readiness, Repeat.READ, also=httpx.codes.SERVICE_UNAVAILABLE)
 
 
 class Next(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -22,7 +22,7 @@ from tasktracker_client._calling.retrying import performed
 from tasktracker_client._calling.settling import existing_task
 from tasktracker_client._calling.tracing import with_trace
 from tasktracker_client._config import Retries
-from tasktracker_client._errors import ApiError, ProtocolError, Refusal, api_error
+from tasktracker_client._errors import ApiError, ProtocolError, Refusal, TaskTrackerError, api_error
 from tasktracker_client._refs import Hold, TaskRef, hold_of, task_id_of
 from tasktracker_schema.answers import (
     CancelledTask,
@@ -263,18 +263,27 @@ def _all(
 ) -> Flow[list[Outcome[T]]]:
     """As many calls as the limits ask for, one after another; outcomes in the order of the items.
 
+    Where a later call fails, its error carries the ``outcomes`` of those before it.
     ``settle`` says what an outcome means where the call was a repeat of one that may have been carried out.
     """
     found: list[Outcome[T]] = []
     decoder = msgspec.json.Decoder(answer)
     for body, count in _bodies(field, items):
         call = Call("POST", f"{BASE_PATH}/bulk/{verb}", _outcomes, repeat, body)
-        judged, is_repeat = yield from performed(call, retries)
-        if len(judged.results) != count:
-            raise ProtocolError(f"{len(judged.results)} outcomes of {count} items")
-        outcomes = [_outcome(raw, decoder) for raw in judged.results]
+        try:
+            judged, is_repeat = yield from performed(call, retries)
+            outcomes = _outcomes_of(judged, count, decoder)
+        except TaskTrackerError as error:
+            error.outcomes = found
+            raise
         found += map(settle, outcomes) if settle and is_repeat else outcomes
     return found
+
+
+def _outcomes_of(judged: _Outcomes, count: int, decoder: "msgspec.json.Decoder[T]") -> list[Outcome[T]]:
+    if len(judged.results) != count:
+        raise ProtocolError(f"{len(judged.results)} outcomes of {count} items")
+    return [_outcome(raw, decoder) for raw in judged.results]
 
 
 def _bodies(field: str, items: list[dict[str, Any]]) -> Iterator[tuple[bytes, int]]:

@@ -50,6 +50,8 @@ class Call(Generic[T]):
     """How long the service was asked to hold the answer back at most."""
     at_most: float = math.inf
     """How long its answer may take beside that, where the caller has less time than the client's timeout."""
+    also: int | None = None
+    """A status beside success whose body may be an answer of the same shape."""
     settle: "Callable[[ApiError, Retries], Flow[T] | None] | None" = None
     """For a repeat that was refused: the steps to the answer the lost one must have been, else ``None``."""
 

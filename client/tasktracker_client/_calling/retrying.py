@@ -1,13 +1,20 @@
 """Repeats a call where that is safe. All decisions, no waiting: a driver sends and sleeps."""
 
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, Final
 
 import httpx
 
 from tasktracker_client._calling.calls import Answer, Call, Flow, Repeat, Sleep, T, error_from, is_foreign
 from tasktracker_client._config import Retries
-from tasktracker_client._errors import ApiError, ConnectionFailed, OutcomeUnknown, TaskTrackerError
+from tasktracker_client._errors import (
+    ApiError,
+    ConnectionFailed,
+    OutcomeUnknown,
+    ProtocolError,
+    TaskTrackerError,
+)
 from tasktracker_schema.errors import ErrorCode
 
 _NEVER_SENT: Final = (
@@ -38,6 +45,9 @@ def performed(call: Call[T], retries: Retries) -> Flow[tuple[T, bool]]:
         answer = yield call
         if isinstance(answer, httpx.Response) and answer.is_success:
             return call.decode(answer.content), is_doubtful
+        if isinstance(answer, httpx.Response) and answer.status_code == call.also:
+            with suppress(ProtocolError):  # somebody else's, between here and the service
+                return call.decode(answer.content), is_doubtful
         error = failure_of_answer(answer)
         if _is_refusal(error):
             return (yield from _refused(call, error, retries, is_doubtful)), is_doubtful

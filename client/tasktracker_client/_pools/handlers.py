@@ -1,7 +1,8 @@
 """The functions that do the work of a pool, by task type, with the types they are written for."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
@@ -59,14 +60,16 @@ class Handlers:
     def work(self, job: Job[Any]) -> None:
         """Do a job: its block completes it with what the function returns, or fails it."""
         with job:
-            result = self._handlers[job.task_type].function(self._typed(job))
+            with _exits_as_failures():
+                result = self._handlers[job.task_type].function(self._typed(job))
             if not job.ended:
                 job.complete(result)
 
     async def awork(self, job: AsyncJob[Any]) -> None:
         """The same, awaited."""
         async with job:
-            result = await self._handlers[job.task_type].function(self._typed(job))
+            with _exits_as_failures():
+                result = await self._handlers[job.task_type].function(self._typed(job))
             if not job.ended:
                 await job.complete(result)
 
@@ -77,3 +80,12 @@ class Handlers:
             told = {"code": "invalid_params", "message": str(error)}
             raise FailJob(told, retry=False) from error
         return job.with_params(params)
+
+
+@contextmanager
+def _exits_as_failures() -> Iterator[None]:
+    """A job that calls ``sys.exit`` has failed: released, it would be claimed and exit again without end."""
+    try:
+        yield
+    except SystemExit as exit:
+        raise RuntimeError(f"the job's code called sys.exit({exit.code!r})") from exit

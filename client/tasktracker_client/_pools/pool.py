@@ -9,6 +9,7 @@ from tasktracker_client._pools.handlers import Handler, Handlers
 from tasktracker_client._pools.options import PoolOptions, Run
 from tasktracker_client._pools.processes import run_processes
 from tasktracker_client._pools.shutdown import Shutdown
+from tasktracker_client._pools.stops import Stops
 from tasktracker_client._pools.tasks import run_tasks
 from tasktracker_client._pools.threads import run_threads
 from tasktracker_client._working.worker import LATEST_SECONDS, LEASE_SECONDS, WAIT_SECONDS, HeartbeatsBy
@@ -62,6 +63,7 @@ class WorkerPool:
             raise ValueError(f"pool must be 'threads', 'processes' or 'tasks', not {pool!r}")
         self._kind = pool
         self._handlers: dict[str, Handler] = {}
+        self._stops = Stops()
         self._options = PoolOptions(
             concurrency=concurrency,
             lease_seconds=lease_seconds,
@@ -98,7 +100,7 @@ class WorkerPool:
         concurrency: int | None = None,
         until_empty: bool = False,
     ) -> None:
-        """Work until SIGTERM or SIGINT; with ``until_empty`` until there is nothing left to claim.
+        """Work until SIGTERM, SIGINT or ``stop``; with ``until_empty`` until there is nothing left to claim.
 
         Signals are handled only here, and only in the main thread: no new claims, ``grace_seconds`` for what
         runs, then it is released. A second signal ends the grace at once. Where and as whom: as for
@@ -112,10 +114,18 @@ class WorkerPool:
         options = self._options if concurrency is None else replace(self._options, concurrency=concurrency)
         run = Run(base_url=base_url, api_key=api_key, until_empty=until_empty)
         if self._kind == "tasks":
-            asyncio.run(run_tasks(handlers, options, run))
+            asyncio.run(run_tasks(handlers, options, run, self._stops))
             return
         shutdown = Shutdown(options.grace_seconds, raises=False)
-        if self._kind == "processes":
-            run_processes(self._handlers, options, run, shutdown)
-        else:
-            run_threads(handlers, options, run, shutdown)
+        with self._stops.by(shutdown.stop):
+            if self._kind == "processes":
+                run_processes(self._handlers, options, run, shutdown)
+            else:
+                run_threads(handlers, options, run, shutdown)
+
+    def stop(self) -> None:
+        """Do what SIGTERM does, from any thread: ``run`` returns when what runs has ended or was released.
+
+        Nothing is remembered: where no ``run`` is under way, nothing happens.
+        """
+        self._stops.stop()

@@ -40,6 +40,7 @@ class Shutdown:
         self._raises = raises
         self._is_parked = False
         self._is_handling = False
+        self._handled = threading.RLock()
         self._signalled: SimpleQueue[str | None] = SimpleQueue()
         self.is_stopped = False
         """From the first signal on."""
@@ -60,10 +61,30 @@ class Shutdown:
             yield
         finally:
             self.is_stopped = self.is_over = True  # from here on a signal changes nothing
+            with self._handled:  # one that `stop` sends comes before the handlers are put back
+                self._is_handling = False
             self._signalled.put(None)
             timer.join()
             for each, handler in before.items():
                 signal.signal(each, signal.SIG_DFL if handler is None else handler)
+
+    def stop(self) -> None:
+        """Do what the first signal does, from any thread; later ones change nothing."""
+        main = threading.main_thread().ident
+        with self._handled:
+            if self.is_stopped:
+                return
+            if self._is_handling and main is not None:
+                signal.pthread_kill(main, signal.SIGTERM)  # interrupts a claim that waits
+                return
+            self.is_stopped = True
+        logger.info("no new claims; jobs have %g s to end", self._grace_seconds)
+        grace = threading.Timer(self._grace_seconds, self._end_grace)
+        grace.daemon = True
+        grace.start()
+
+    def _end_grace(self) -> None:
+        self.is_over = True
 
     def wait_seconds(self, wanted: int) -> int:
         """How long a claim may wait: where no signal can interrupt it, not long."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import partial
 from typing import Any
 
 from tasktracker_client._async_client import AsyncTaskTracker
@@ -9,17 +10,19 @@ from tasktracker_client._logging import logger
 from tasktracker_client._pools.handlers import Handlers
 from tasktracker_client._pools.options import PoolOptions, Run
 from tasktracker_client._pools.shutdown import SIGNALS
+from tasktracker_client._pools.stops import Stops
 from tasktracker_client._working.async_job import AsyncJob
 from tasktracker_client._working.worker import AsyncWorker
 
 
-async def run_tasks(handlers: Handlers, options: PoolOptions, run: Run) -> None:
-    """Work until a signal, or until there is nothing left."""
+async def run_tasks(handlers: Handlers, options: PoolOptions, run: Run, stops: Stops) -> None:
+    """Work until a signal or a stop, or until there is nothing left."""
+    loop = asyncio.get_running_loop()
     async with AsyncTaskTracker(run.base_url, api_key=run.api_key) as client:
         worker = client.worker(*handlers.task_types, **options.of_worker(run.until_empty))
         async with worker:
             crew = _Crew(worker, handlers, options, run)
-            with _Signals(crew):
+            with _Signals(crew), stops.by(partial(loop.call_soon_threadsafe, crew.stop_gently)):
                 await crew.run()
 
 
@@ -45,6 +48,11 @@ class _Crew:
         logger.info("no new claims; jobs have %g s to end", self._options.grace_seconds)
         loop = asyncio.get_running_loop()
         self._grace = loop.call_later(self._options.grace_seconds, self._over.set)
+
+    def stop_gently(self) -> None:
+        """The same; a second time changes nothing."""
+        if not self._stopped.is_set():
+            self.stop()
 
     async def run(self) -> None:
         """Claim and work, then let what runs come to its end, also where a claim was refused."""

@@ -33,6 +33,7 @@ class Order(TypedDict, total=False):
     sleep: float
     crash: bool
     fail: bool
+    exit: bool
     spin: float
     number: int
 
@@ -49,6 +50,8 @@ def work(job: Job[Order]) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
     if job.params.get("fail"):
         raise FailJob("as told", retry=False)
+    if job.params.get("exit"):
+        sys.exit("as told")
     until = time.monotonic() + job.params.get("spin", 0)
     while time.monotonic() < until:
         job.check()
@@ -64,6 +67,8 @@ async def awork(job: AsyncJob[Order]) -> dict[str, Any]:
     tell(f"begun {os.getpid()}")
     if job.params.get("fail"):
         raise FailJob("as told", retry=False)
+    if job.params.get("exit"):
+        sys.exit("as told")
     await asyncio.sleep(job.params.get("sleep", 0) + job.params.get("spin", 0))
     await job.progress(done=True)
     return {"number": job.params.get("number")}

@@ -18,6 +18,7 @@ import pytest
 from services import wait_for
 from tasktracker_client import AsyncJob, FailJob, Job, NewTask, TaskTracker, WorkerPool
 
+from . import crews
 from .crews import running
 
 Kind = Literal["threads", "processes", "tasks"]
@@ -240,6 +241,62 @@ def test_a_pool_runs_in_any_thread(client: TaskTracker, url: str, task_type: str
         assert not thread.is_alive()
     assert signal.getsignal(signal.SIGTERM) is before
     assert {row.status for row in client.tasks(task_type=task_type)} == {"completed"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_program_stops_its_own_pool(client: TaskTracker, url: str, task_type: str, kind: Kind) -> None:
+    """One job runs and ends in its grace; the claim that waits behind it is given up."""
+    task = client.register(task_type, {"sleep": 0.5})
+    pool = WorkerPool(concurrency=2, pool=kind, wait_seconds=30)
+    pool.task(task_type)(crews.awork if kind == "tasks" else crews.work)
+    threading.Thread(target=_stop_when_begun, args=(pool, client, task.task_id), daemon=True).start()
+    began = time.monotonic()
+    pool.run(url)
+    assert time.monotonic() - began < 20
+    assert client.get(task).status == "completed"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pool_in_another_thread_is_stopped_and_releases_what_outlasts_the_grace(
+    client: TaskTracker, url: str, task_type: str, kind: Kind
+) -> None:
+    task = client.register(task_type, {"spin" if kind == "threads" else "sleep": 60})
+    pool = WorkerPool(concurrency=1, pool=kind, grace_seconds=0.3)
+    pool.task(task_type)(crews.awork if kind == "tasks" else crews.work)
+    stopping = threading.Thread(target=_stop_when_begun, args=(pool, client, task.task_id))
+    thread = threading.Thread(target=pool.run, args=(url,))
+    thread.start()
+    stopping.start()
+    thread.join(30)
+    stopping.join()
+    assert not thread.is_alive()
+    assert client.get(task).status == "pending"
+
+
+def _stop_when_begun(pool: WorkerPool, client: TaskTracker, task_id: str) -> None:
+    assert wait_for(lambda: client.get(task_id).status == "in_progress", 20)
+    pool.stop()
+    pool.stop()
+
+
+def test_an_idle_pool_that_is_stopped_ends_at_once(url: str, task_type: str) -> None:
+    pool = WorkerPool(concurrency=1, wait_seconds=60)
+    pool.task(task_type)(_nothing)
+    pool.stop()  # nothing to stop: the run below is another one
+    threading.Timer(1.0, pool.stop).start()
+    began = time.monotonic()
+    pool.run(url)
+    assert 0.9 < time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_job_that_exits_fails(client: TaskTracker, url: str, task_type: str, kind: Kind) -> None:
+    task = client.register(task_type, {"exit": True})
+    with running(kind, url, task_type, concurrency=1, until_empty=True) as process:
+        assert process.wait(60) == 0
+    ended = client.get(task)
+    assert (ended.status, ended.attempt) == ("failed", 1)
+    assert "sys.exit('as told')" in ended.error["message"]
 
 
 def _nothing(job: Job[Any]) -> None:
