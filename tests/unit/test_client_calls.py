@@ -98,7 +98,10 @@ def test_a_service_that_is_not_ready_says_so_by_an_answer() -> None:
 
 def test_what_fails_halfway_carries_what_was_done_before() -> None:
     flow = bulk.cancel((f"t-{n}" for n in range(2_500)), None, Retries(attempts=1))
-    one = b'{"statusCode":200,"taskId":"t-%d","status":"failed","updatedAt":"","cancelRequested":true}'
+    one = (
+        b'{"statusCode":200,"taskId":"t-%d","status":"failed","updatedAt":"2026-01-31T12:00:00.000Z",'
+        b'"cancelRequested":true}'
+    )
     done = b",".join(one % n for n in range(1_000))
     flow.send(None)
     flow.send(answer(200, b'{"results":[%s],"failedCount":0}' % done))
