@@ -10,6 +10,7 @@ import pytest
 import redis
 from redis.client import PubSub
 
+from integration.lossy_redis import LossyRedis
 from services import Databases
 from tasktracker_server.core.ends import End, EndOutcome, TaskState
 from tasktracker_server.core.histories import SeedRequest
@@ -35,6 +36,7 @@ class Parts(NamedTuple):
     histories: HistoryStore
     live: ProgressLog
     ending: Ending
+    redis: LossyRedis
 
     async def ended_in_postgres(self) -> TaskState:
         """A row whose end is committed; its ender has not come to its log yet."""
@@ -60,6 +62,23 @@ class Parts(NamedTuple):
     async def append(self) -> None:
         await self.seed()
         await self.live.append([Append(TASK, [b"{}"], None, 1, "w")])
+
+    async def end_and_lose_the_answer(self) -> None:
+        """Redis has closed the log; its ender does not know."""
+        self.redis.lose_answer_to(b"completed")
+        await self.ending.end([End(TASK, "completed", attempt=1)])
+        await self.redis_is_back()
+
+    async def close_and_lose_the_answer(self, ended: TaskState) -> None:
+        self.redis.lose_answer_to(b"completed")
+        await self.ending.close([ended], by_ender=True)
+        await self.redis_is_back()
+
+    async def redis_is_back(self) -> None:
+        """It was asked and did not answer; now it does again."""
+        assert self.redis.lost == 1
+        assert (await self.row()).live_debt
+        await asyncio.sleep(0.6)
 
 
 Story = Callable[[Parts], Awaitable[None]]
@@ -123,7 +142,34 @@ async def entries_that_were_lost(parts: Parts) -> None:
     )
 
 
+async def a_closing_whose_answer_was_lost(parts: Parts) -> None:
+    await parts.append()
+    await parts.end_and_lose_the_answer()
+    await parts.ending.help([TASK])
+
+
+async def a_closing_whose_answer_was_lost_and_entries_that_came_before_it(parts: Parts) -> None:
+    """The end was committed without them: the closing whose answer was lost has not removed them."""
+    await parts.append()
+    ended = await parts.ended_in_postgres()
+    await parts.close_and_lose_the_answer(ended)
+    await parts.ending.help([TASK])
+
+
+async def a_debt_whose_log_was_put_away_without_an_answer(parts: Parts) -> None:
+    """All was stored already; what was lost is the answer to what only removes the log."""
+    await parts.append()
+    (ended,) = await parts.store.sweep_timeouts(10)
+    parts.redis.lose_answer_to(b"nothing")
+    await parts.ending.close([ended], by_ender=True)
+    await parts.redis_is_back()
+    await parts.ending.help([TASK])
+
+
 STORIES: list[Story] = [
+    a_closing_whose_answer_was_lost,
+    a_closing_whose_answer_was_lost_and_entries_that_came_before_it,
+    a_debt_whose_log_was_put_away_without_an_answer,
     a_repeat_of_an_end_without_entries,
     a_repeat_of_an_end_with_entries,
     a_helper_before_the_ender,
@@ -144,10 +190,17 @@ def test_a_final_event_is_told_once(
         asyncio.run(tell(story, url, redis_url, keys))
 
         assert [message.split(b"\n")[0] for message in heard()] == [b"t|a"]
+        assert is_loss_told(url) == (story is entries_that_were_lost)
 
 
 async def tell(story: Story, database_url: str, redis_url: str, keys: Keys) -> None:
-    database, client = Database(database_url), LiveClient(redis_url)
+    lossy = LossyRedis(redis_url)
+    async with lossy.listening():
+        await tell_by(story, lossy, database_url, keys)
+
+
+async def tell_by(story: Story, lossy: LossyRedis, database_url: str, keys: Keys) -> None:
+    database, client = Database(database_url), LiveClient(lossy.url)
     await database.open()
     store, histories = TaskStore(database), HistoryStore(database)
     live = ProgressLog(client, keys, HistoryLimits(10, 1000))
@@ -155,14 +208,23 @@ async def tell(story: Story, database_url: str, redis_url: str, keys: Keys) -> N
     try:
         await store.register([Registration(0, TASK, "a", 600)])
         await store.start([Start(TASK, "w", None)])
-        if "debt" in story.__name__ or "lost" in story.__name__:
+        if "debt" in story.__name__ or "entries_that_were_lost" in story.__name__:
             make_overdue(database_url)
-        await story(Parts(store, histories, live, ending))
-        assert not (await histories.debts(10))
+        await story(Parts(store, histories, live, ending, lossy))
+        row = (await histories.ends([TASK]))[0]
+        assert row is not None
+        assert not row.live_debt
     finally:
         await ending.aclose()
         await client.aclose()
         await database.aclose()
+
+
+def is_loss_told(database_url: str) -> bool:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("select lost_to is not null from tracker_tasks").fetchone()
+        assert row is not None
+        return bool(row[0])
 
 
 def make_overdue(database_url: str) -> None:

@@ -40,6 +40,7 @@ class Shutdown:
         self._raises = raises
         self._is_parked = False
         self._is_handling = False
+        self._is_asked = False
         self._handled = threading.RLock()
         self._signalled: SimpleQueue[str | None] = SimpleQueue()
         self.is_stopped = False
@@ -72,8 +73,9 @@ class Shutdown:
         """Do what the first signal does, from any thread; later ones change nothing."""
         main = threading.main_thread().ident
         with self._handled:
-            if self.is_stopped:
+            if self.is_stopped or self._is_asked:
                 return
+            self._is_asked = True  # the handler may take its time: a second signal would end the grace
             if self._is_handling and main is not None:
                 signal.pthread_kill(main, signal.SIGTERM)  # interrupts a claim that waits
                 return

@@ -20,6 +20,8 @@ class TaskState(NamedTuple):
     seed_ticket: str | None
     live_debt: bool
     task_type: str
+    live_doubt: bool = False
+    """Its live log may have been closed, by a call whose answer was lost."""
 
 
 class End(Struct):

@@ -151,6 +151,8 @@ class PostgresUnavailable(Unavailable):
 class RedisUnavailable(Unavailable):
     """Redis does not answer."""
 
+    may_be_done = False
+    """Whether what was asked of it may have been done all the same."""
     code = ErrorCode.REDIS_UNAVAILABLE
     fallback = "The live store does not answer; nothing was done, try again in a moment."
 

@@ -141,6 +141,8 @@ class Close:
     """Lines of entries that were numbered by the end itself: no log has told them yet."""
     settled_upto: int | None = None
     """PostgreSQL holds all there is, and a loss is noted: the last number that may have been given."""
+    doubtful: bool = False
+    """An earlier call may have closed it, whose answer was lost."""
 
 
 @dataclass(slots=True, frozen=True)

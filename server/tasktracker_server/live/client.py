@@ -32,6 +32,8 @@ class Call(NamedTuple):
 class ConnectionBroken(RedisUnavailable):
     """The connection broke after calls were sent: they may have been done."""
 
+    may_be_done = True
+
 
 def command(*words: Any) -> Call:
     """A plain Redis command."""

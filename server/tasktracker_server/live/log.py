@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from tasktracker_server.core.changes import head_of
@@ -160,7 +161,7 @@ class ProgressLog:
             told = (c.status, c.final, head_of(c.task_id, c.task_type), c.own_entries)
             args = (c.history_upto, c.ord, _PAGE_BYTES, c.seed_ticket, c.leave, *channels, *told)
             settled = "" if c.settled_upto is None else c.settled_upto
-            calls.append(Call("close", self._keys.of_task(c.task_id), (*args, settled)))
+            calls.append(Call("close", self._keys.of_task(c.task_id), (*args, settled, int(c.doubtful))))
         answers = await self._run(calls)
         gone = [
             c.task_id
@@ -168,7 +169,8 @@ class ProgressLog:
             if c.seed_ticket and c.leave != "key" and answer[0] != b"REST"
         ]
         if gone:
-            await self._run([command("ZREM", self._keys.live_index, *gone)])
+            with suppress(RedisUnavailable):  # they are closed; what the index still names is looked at again
+                await self._run([command("ZREM", self._keys.live_index, *gone)])
         return [Closed(kind.decode(), proven == 1, last, list(rest)) for kind, proven, last, *rest in answers]
 
     async def forget(self, tasks: Sequence[tuple[str, int]], *, gone: bool) -> list[bool]:

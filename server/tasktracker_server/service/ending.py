@@ -72,6 +72,7 @@ class Ending:
         if not tasks:
             return
         closes = [_close_of(task, by_ender, own_entries.get(task.id, b"")) for task in tasks]
+        closed: list[Closed] = []
         try:
             closed = await self._live.close(closes)
             await asyncio.gather(
@@ -81,9 +82,11 @@ class Ending:
                     if not _is_settled(task, found, by_ender)
                 )
             )
-        except RedisUnavailable:
+        except RedisUnavailable as error:
             self._announcer.missed()
-            await self._owe([task.id for task in tasks if task.seq_limit > 0])
+            # What was answered before this is not told apart: each of them may be closed.
+            in_doubt = bool(closed) or error.may_be_done
+            await self._owe([task.id for task in tasks if task.seq_limit > 0], in_doubt)
         except TrackerError as error:
             log.warning(
                 "closing %d logs is left to helpers: %s", len(tasks), error, extra={"action": "close_left"}
@@ -132,11 +135,11 @@ class Ending:
         settled_upto = task.seq_limit if lost else close.history_upto
         await self._live.close([replace(close, leave=_left_by(by_ender), settled_upto=settled_upto)])
 
-    async def _owe(self, task_ids: Sequence[str]) -> None:
+    async def _owe(self, task_ids: Sequence[str], in_doubt: bool) -> None:
         if not task_ids:
             return
         try:
-            await self._histories.owe(task_ids)
+            await self._histories.owe(task_ids, in_doubt=in_doubt)
         except TrackerError as error:
             log.warning("%d logs are left open: %s", len(task_ids), error, extra={"action": "close_left"})
 
@@ -247,6 +250,7 @@ def _close_of(task: TaskState, by_ender: bool, own_entries: bytes) -> Close:
         task_type=task.task_type,
         leave="key" if task.live_debt else _left_by(by_ender),
         own_entries=own_entries,
+        doubtful=task.live_doubt,
     )
 
 

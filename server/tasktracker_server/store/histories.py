@@ -50,12 +50,12 @@ class HistoryStore:
     async def ends(self, task_ids: Sequence[str]) -> list[TaskState | None]:
         """The tasks as closing their logs needs them (ended or not)."""
         found = await self._database.fetch("ends", {"ids": list(task_ids)})
-        rows = {row[0]: TaskState._make(row) for row in found}
+        rows = {row[0]: TaskState(*row) for row in found}
         return [rows.get(task_id) for task_id in task_ids]
 
-    async def owe(self, task_ids: Sequence[str]) -> None:
-        """Note that the logs of these ended tasks could not be closed."""
-        await self._database.fetch("owe", {"ids": list(task_ids)})
+    async def owe(self, task_ids: Sequence[str], *, in_doubt: bool) -> None:
+        """Note that the logs of these ended tasks could not be closed; ``in_doubt``: or perhaps were."""
+        await self._database.fetch("owe", {"ids": list(task_ids), "in_doubt": in_doubt})
 
     async def debts(self, limit: int) -> list[str]:
         """Ended tasks whose live log is still to be closed."""

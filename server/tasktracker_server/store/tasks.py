@@ -137,9 +137,7 @@ class TaskStore:
 
     async def sweep_timeouts(self, limit: int) -> list[TaskState]:
         """End up to ``limit`` overdue tasks."""
-        return [
-            TaskState._make(row) for row in await self._database.fetch("sweep_timeouts", {"limit": limit})
-        ]
+        return [TaskState(*row) for row in await self._database.fetch("sweep_timeouts", {"limit": limit})]
 
     async def due(self, *, grace: float, pause: float) -> Due:
         """Whether there is anything to do; notes that somebody looked (see :meth:`sweep_leases`)."""
@@ -184,4 +182,4 @@ def _taken(
 
 
 def _state(row: Sequence[Any]) -> TaskState | None:
-    return None if row[0] is None else TaskState._make(row)
+    return None if row[0] is None else TaskState(*row)

@@ -6,7 +6,8 @@
 --       come and must not take an absent key for a loss); 'key' (the row owes: closed again when that is settled);
 --       channel of the task, channel of all changes, channel of its type's entries,
 --       the final event: status, envelope, head (id|type), entries that the end itself numbered|'',
---       the last number that may have been given, where PostgreSQL holds all there is and owes nothing|''
+--       the last number that may have been given, where PostgreSQL holds all there is and owes nothing|'',
+--       whether an earlier close may have been done whose answer was lost: 1|0
 -- Answers what was found, whether that proves that nothing was lost since the last seed, the last number
 -- in the list, and the entries PostgreSQL lacks. The final event is told here only when all is stored, and
 -- once: a tombstone remembers it.
@@ -18,7 +19,11 @@ if state and L[4] and L[4] ~= ARGV[2] then return {'OTHER', 0, 0} end
 
 local found = 'GONE'
 local proof = state == 't' and L[3] or L[2]
-local proven = ticket == '' or (proof == ticket and string.sub(ticket, 1, #INCARNATION) == INCARNATION)
+local is_ours = string.sub(ticket, 1, #INCARNATION) == INCARNATION
+-- This server was not restarted since the seed: what removed the log is the close whose answer was lost. That
+-- removed it because all was stored, and told the end.
+local was_closed = ARGV[14] == '1' and not state and is_ours
+local proven = ticket == '' or was_closed or (proof == ticket and is_ours)
 local last = 0
 if state and state ~= 't' then
   found = 'CLOSED'
@@ -52,7 +57,7 @@ end
 
 if last <= upto then
   redis.call('DEL', seq, progress)
-  if leave ~= 'key' and not L[5] and (proven or ARGV[13] ~= '') then tell() end
+  if leave ~= 'key' and not was_closed and not L[5] and (proven or ARGV[13] ~= '') then tell() end
   if leave == 'nothing' then
     redis.call('DEL', live)
   elseif leave == 'tombstone' and state then
