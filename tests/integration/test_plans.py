@@ -192,7 +192,7 @@ def test_a_claim_takes_the_head_of_the_queue_however_long_it_is(history: Connect
             " select 'more-' || n, 'type-3', 'pending', 60, now() + interval '1 day'"
             " from generate_series(1, 5000) as n"
         )
-        wanted = {"items": claimers, "task_type": "type-3", "task_types": ["type-3", "type-4"]}
+        wanted = {"items": claimers, "task_type": "type-3", "task_types": ["type-3", "type-4"], "spare": 64}
         told = plan(history, name, wanted)
 
     assert told["Actual Rows"] == 1

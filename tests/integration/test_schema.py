@@ -14,7 +14,7 @@ GIVEN = {"items": "[]", "ids": [], "limit": 1, "task_type": "a", "task_types": [
 GIVEN |= {"counts": [1]}
 GIVEN |= {"statuses": ["failed"], "worker_id": None, "root": "x", "before": 1, "within": 0, "until": 1}
 GIVEN |= {"scan": 1, "full": True, "bytes": 1, "chunk": 1, "types": 1, "status": "failed", "age": 60}
-GIVEN |= {"place": 0, "work": "x", "holder": "y", "seconds": 1, "beyond": "a", "in_doubt": True}
+GIVEN |= {"place": 0, "work": "x", "holder": "y", "seconds": 1, "beyond": "a", "in_doubt": True, "spare": 64}
 GIVEN |= {"after": 0, "chunks": 1, "id": "x", "grace": 0.5, "pause": 3.0}
 
 

@@ -36,6 +36,8 @@ T = TypeVar("T")
 I = TypeVar("I", bound=Item)  # noqa: E741 - the conventional name for an item type
 
 _CLAIM_TRIES = 6
+_SPARE_HEADS = (64, 1_024, 16_384)
+"""How many tasks of each type are looked at beyond those wanted: others may be at the first ones."""
 
 
 class TaskStore:
@@ -74,17 +76,32 @@ class TaskStore:
 
     async def claim(self, task_types: Sequence[str], claimers: Sequence[Claimer]) -> list[Claimed]:
         """Give the first fitting tasks to these claimers, the first of the queue first."""
-        params: dict[str, Any] = {"items": items_json(claimers)}
-        name = "claim"
         if len(task_types) == 1:
-            params["task_type"] = task_types[0]
+            rows = await self._claim("claim", {"task_type": task_types[0]}, claimers)
         else:
-            name, params["task_types"] = "claim_many_types", list(task_types)
-        rows = await self._claim(name, params, repeat=all(claimer.claim_id for claimer in claimers))
+            rows = await self._claim_many_types(list(task_types), claimers)
         rows.sort(key=itemgetter(2))
         return [Claimed(row[1], row[0], TaskRecord(*row[3:])) for row in rows]
 
-    async def _claim(self, name: str, params: Mapping[str, Any], *, repeat: bool) -> list[Row]:
+    async def _claim_many_types(self, task_types: list[str], claimers: Sequence[Claimer]) -> list[Row]:
+        """Looks deeper into the queues where others were at all that stood in front."""
+        claimed: list[Row] = []
+        for spare in _SPARE_HEADS:
+            params = {"task_types": task_types, "spare": spare}
+            rows = await self._claim("claim_many_types", params, claimers)
+            found = [row for row in rows if row[0] is not None]
+            claimed += found
+            if len(found) == len(rows):
+                break
+            served = {row[1] for row in found}
+            claimers = [claimer for claimer in claimers if claimer.n not in served]
+            if not claimers:
+                break
+        return claimed
+
+    async def _claim(self, name: str, wanted: Mapping[str, Any], claimers: Sequence[Claimer]) -> list[Row]:
+        params = {"items": items_json(claimers), **wanted}
+        repeat = all(claimer.claim_id for claimer in claimers)
         for attempt in range(_CLAIM_TRIES):
             try:
                 return await self._database.fetch(name, params, repeat=repeat)
