@@ -70,6 +70,29 @@ def test_a_failed_job_is_a_failed_span(client: TaskTracker, task_type: str) -> N
     assert span(f"process {task_type}").events[0].name == "exception"
 
 
+class Broken(Exception):
+    """What a tracer can't write down."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def test_what_fails_in_tracing_is_no_jobs_failure(
+    client: TaskTracker, task_type: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd, fine = (client.register(task_type, {"odd": odd}) for odd in (True, False))
+    with client.worker(task_type, until_empty=True) as worker:
+        for job in worker:
+            with job:
+                if job.params["odd"]:
+                    raise Broken
+
+    assert not trace.get_current_span().get_span_context().is_valid
+    assert client.get(odd).error["type"].endswith("Broken")
+    assert client.get(fine).status == "completed"
+    assert any("span of a job" in record.message for record in caplog.records)
+
+
 def test_in_asyncio_too(service: Service, task_type: str) -> None:
     async def work() -> None:
         async with AsyncTaskTracker(service.url) as tracker:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from tasktracker_client._calling.api import JsonObjectLike
+from tasktracker_client._logging import logger
 
 _API: Final = "opentelemetry.trace"
 _NAMES: Final = ("traceparent", "tracestate")
@@ -40,6 +41,16 @@ def open_span(
     """
     if _API not in sys.modules:
         return _nothing
+    try:
+        return _harmless(_opened(name, metadata, attributes))
+    except Exception:
+        logger.warning("no span %r could be opened; its job goes on without", name, exc_info=True)
+        return _nothing
+
+
+def _opened(
+    name: str, metadata: Mapping[str, Any], attributes: Mapping[str, str | int]
+) -> Callable[..., Any]:
     from opentelemetry import context, trace
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -51,6 +62,18 @@ def open_span(
     stack = ExitStack()
     stack.enter_context(span)
     return stack.__exit__
+
+
+def _harmless(end: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, but what a program's own processors or an odd exception raise in it is no job's failure."""
+
+    def end_harmlessly(*how: object) -> None:
+        try:
+            end(*how)
+        except Exception:
+            logger.warning("the span of a job could not be ended", exc_info=True)
+
+    return end_harmlessly
 
 
 def _nothing(*how: object) -> None:
