@@ -14,9 +14,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from embedding import SECONDS, running_pids
 from services import Databases, Pair, PairNotThere, Service, embedded_pair, machine_pair, own_keys, wait_for
+
+# How long an example takes says something about the machine only.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 NOT_THERE = "PAIR NOT THERE: "
 _folder = pytest.StashKey[Path]()
