@@ -366,7 +366,7 @@ class TaskTracker:
 
     def retry(self, task: TaskRef) -> RetriedTask:
         """Register a failed or timed-out task anew; ``AlreadyRetried`` while its chain is unfinished."""
-        return self._call(api.retry(task_id_of(task)))
+        return self._drive(flows.retry(task_id_of(task), self._config.retries))
 
     def time_out(self, task: TaskRef, *, worker_id: str | None = None) -> EndedTask:
         """End the task as timed out now."""

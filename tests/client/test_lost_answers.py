@@ -8,7 +8,7 @@ import tasktracker_client as sdk
 from tasktracker_client import Completion, Failure, NewTask, Next, Report, Task, TaskTracker
 
 from .conftest import Connect, Through
-from .proxy import Answered, Dropped, Proxy, Swallowed, always, first
+from .proxy import Answered, Dropped, Fate, Proxy, Swallowed, always, first
 
 
 @pytest.fixture
@@ -237,6 +237,34 @@ def test_a_retry_is_made_once(lossy: TaskTracker, proxy: Proxy, client: TaskTrac
 
     assert (retried.new_task_id, retried.original_task_id) == (task.new_task_id, held.id)
     assert (retried.retry_count, retried.status) == (1, "pending")
+
+
+def test_a_retry_that_did_not_arrive_is_asked_for_again(
+    lossy: TaskTracker, proxy: Proxy, client: TaskTracker, held: Task
+) -> None:
+    client.fail(held)
+    proxy.rule = first(1, Answered("502 Bad Gateway", b"<html>"))
+
+    assert client.get(lossy.retry(held)).retry_count == 1
+
+
+def test_a_retry_that_has_ended_meanwhile_is_not_made_again(
+    lossy: TaskTracker, proxy: Proxy, client: TaskTracker, held: Task
+) -> None:
+    client.fail(held)
+
+    def end_it(method: str, path: str) -> Fate:
+        if path.endswith(f"{held.id}?progress=false"):  # it looks: by now somebody has done the retry
+            retry = client.get(held).new_task_id
+            assert retry is not None
+            client.complete(client.start(retry))
+        return Dropped() if path.endswith("/retry") else None
+
+    proxy.rule = end_it
+    with pytest.raises(sdk.OutcomeUnknown, match="has ended"):
+        lossy.retry(held)
+
+    assert len(list(client.tasks(original_task_id=held.id))) == 2
 
 
 def test_a_time_out_is_cleared_up(lossy: TaskTracker, proxy: Proxy, client: TaskTracker, held: Task) -> None:

@@ -177,8 +177,7 @@ def release(hold: Hold) -> Call[ReleasedTask]:
 
 def retry(task_id: str) -> Call[RetriedTask]:
     """Register a failed or timed-out task anew."""
-    settle = settling.retried(lambda new_id: get(new_id, progress=False))
-    return Call("POST", path_of(task_id, "/retry"), _retried, Repeat.SETTLED, settle=settle)
+    return Call("POST", path_of(task_id, "/retry"), _retried, Repeat.NEVER)
 
 
 def heartbeat(hold: Hold, *, lease_seconds: int | None = None) -> Call[Heartbeat]:

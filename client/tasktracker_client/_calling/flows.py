@@ -8,14 +8,22 @@ from typing import Final
 import httpx
 
 from tasktracker_client._calling import api
-from tasktracker_client._calling.calls import Call, Flow, T
+from tasktracker_client._calling.calls import Call, Flow, Sleep, T
 from tasktracker_client._calling.patience import Patience
 from tasktracker_client._calling.retrying import failure_of_answer, perform
 from tasktracker_client._calling.settling import existing_task
 from tasktracker_client._config import Retries
-from tasktracker_client._errors import TaskExists, WaitTimeout, failure_of
-from tasktracker_schema.answers import RegisteredTask, Task
+from tasktracker_client._errors import (
+    AlreadyRetried,
+    OutcomeUnknown,
+    TaskExists,
+    TaskTrackerError,
+    WaitTimeout,
+    failure_of,
+)
+from tasktracker_schema.answers import RegisteredTask, RetriedTask, Task
 from tasktracker_schema.limits import SEQ_ID_MAX
+from tasktracker_schema.status import is_terminal
 
 _POLL_SECONDS: Final = 30
 """One look of ``wait``: shorter than the idle limits of common proxies (60 s)."""
@@ -32,6 +40,46 @@ def register(call: Call[RegisteredTask], retries: Retries, exist_ok: bool) -> Fl
         if existing is None:
             raise
         return existing
+
+
+def retry(task_id: str, retries: Retries) -> Flow[RetriedTask]:
+    """Register a task anew, once: after a lost answer the task says whether that was done.
+
+    A retry that has ended by then may be one of long ago as well: ``OutcomeUnknown``.
+    """
+    doubt: OutcomeUnknown | None = None
+    for attempt in range(1, retries.attempts + 1):
+        try:
+            return (yield from perform(api.retry(task_id), retries))
+        except AlreadyRetried as refused:
+            if doubt is None:
+                raise
+            return (yield from _retry_there_is(str(refused.details.get("newTaskId")), refused, retries))
+        except OutcomeUnknown as unknown:
+            doubt = unknown
+        task = yield from _seen(task_id, doubt, retries)
+        if task.new_task_id is not None:
+            return (yield from _retry_there_is(task.new_task_id, doubt, retries))
+        if attempt < retries.attempts:
+            yield Sleep(retries.pause(attempt))
+    assert doubt is not None  # noqa: S101 - for the type checker: there is at least one attempt
+    raise doubt
+
+
+def _retry_there_is(new_task_id: str, doubt: TaskTrackerError, retries: Retries) -> Flow[RetriedTask]:
+    task = yield from _seen(new_task_id, doubt, retries)
+    if is_terminal(task.status):
+        raise OutcomeUnknown(
+            f"there is a retry, {new_task_id}, but it has ended: perhaps it is an earlier one"
+        )
+    return RetriedTask(task.id, task.original_task_id or task.id, task.status, task.retry_count)
+
+
+def _seen(task_id: str, doubt: TaskTrackerError, retries: Retries) -> Flow[Task]:
+    try:
+        return (yield from perform(api.get(task_id, progress=False), retries))
+    except TaskTrackerError as unseen:
+        raise OutcomeUnknown(f"its answer was lost, and the task could not be read: {unseen}") from doubt
 
 
 def wait(task_id: str, timeout: float | None, retries: Retries, now: Callable[[], float]) -> Flow[Task]:

@@ -9,14 +9,13 @@ from tasktracker_client._calling.calls import Call, Flow, T
 from tasktracker_client._calling.retrying import perform
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import (
-    AlreadyRetried,
     ApiError,
     OutcomeUnknown,
     TaskExists,
     TaskTrackerError,
     WrongStatus,
 )
-from tasktracker_schema.answers import EndedTask, RegisteredTask, RetriedTask, StartedTask, Task
+from tasktracker_schema.answers import EndedTask, RegisteredTask, StartedTask, Task
 
 Settle: TypeAlias = Callable[[ApiError, Retries], Flow[T] | None]
 
@@ -57,18 +56,6 @@ def timed_out(look: Call[Task]) -> Settle[EndedTask]:
     return settle
 
 
-def retried(look: Callable[[str], Call[Task]]) -> Settle[RetriedTask]:
-    """The chain has an unfinished retry, whoever asked for it: the one that was wanted."""
-
-    def settle(error: ApiError, retries: Retries) -> Flow[RetriedTask] | None:
-        new_task_id = error.details.get("newTaskId")
-        if isinstance(error, AlreadyRetried) and isinstance(new_task_id, str):
-            return _seen(look(new_task_id), error, retries, _as_retried)
-        return None
-
-    return settle
-
-
 def _known(value: T) -> Flow[T]:
     return value
     yield  # makes it a flow, of no steps
@@ -87,7 +74,3 @@ def _as_started(task: Task) -> StartedTask:
 
 def _as_ended(task: Task) -> EndedTask:
     return EndedTask(task.id, "timeout", task.updated_at)
-
-
-def _as_retried(task: Task) -> RetriedTask:
-    return RetriedTask(task.id, task.original_task_id or task.id, task.status, task.retry_count)
