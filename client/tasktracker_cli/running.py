@@ -11,7 +11,7 @@ from tasktracker_cli.child import Child, exit_code, signal_name
 from tasktracker_cli.exits import Exit
 from tasktracker_cli.relay import Relay
 from tasktracker_cli.tracked import Tracked
-from tasktracker_client import TaskTrackerError
+from tasktracker_client import BadRequest, TaskTrackerError
 
 _DRAIN_SECONDS: Final = 2.0
 """After the command's end, for output that something it left behind still holds open."""
@@ -115,9 +115,17 @@ def _end(task: Tracked, error: dict[str, Any] | None) -> None:
     """Record how it ended; that this fails does not change how it ended."""
     try:
         if error is None:
-            task.job.complete({"exitCode": 0})
+            _complete(task)
         else:
             task.job.fail(error, retry=False)
     except (TaskTrackerError, KeyboardInterrupt) as failure:
         why = str(failure) or "interrupted"
         click.echo(f"tasktracker: how the command ended is not recorded: {why}", err=True)
+
+
+def _complete(task: Tracked) -> None:
+    try:
+        task.job.complete({"exitCode": 0})
+    except BadRequest as refused:  # a line of its output, which is no failure of the command
+        click.echo(f"tasktracker: some of its output was not recorded: {refused}", err=True)
+        task.job.complete({"exitCode": 0})

@@ -464,10 +464,11 @@ class AsyncTaskTracker:
             wait_seconds: How long one claim waits for a task (up to 60) before it asks again.
             latest_seconds: How often ``job.latest`` goes out at most.
             heartbeats: What sends them; a ``process`` for jobs that keep the interpreter's lock for seconds.
-            until_empty: Work off what is there, then end.
+            until_empty: Work off what is there, then end; where the service is away for a minute, raise
+                ``ConnectionFailed``.
 
-        The service may be away for as long as it likes: the worker waits for it, and so do the ends and the
-        progress of its job, for minutes.
+        Otherwise the service may be away for as long as it likes: the worker waits for it, and so do the ends
+        and the progress of its job, for minutes.
         """
         return AsyncWorker(
             task_types,

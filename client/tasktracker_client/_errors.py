@@ -238,6 +238,9 @@ def _told(error: Any) -> str:
 class TaskCancelled(TaskFailed):
     """The task was cancelled."""
 
+    def __str__(self) -> str:
+        return f"task {self.task.id} was cancelled{_told(self.task.error)}"
+
 
 class TaskTimedOut(TaskFailed):
     """The task's ``timeout_seconds`` were over before it completed."""

@@ -112,7 +112,8 @@ def _wait_for_one(task_id: str, patience: Patience) -> Flow[None]:
             return
         longest = _POLL_SECONDS
         if patience.left <= 0:
-            raise WaitTimeout(f"task {task_id} is {page.status} still; it goes on")
+            goes_on = "no worker has it" if page.status == "pending" else "it goes on"
+            raise WaitTimeout(f"task {task_id} is {page.status} still; {goes_on}")
 
 
 def _read(call: Call[T], patience: Patience) -> Flow[T]:

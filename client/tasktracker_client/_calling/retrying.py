@@ -63,11 +63,21 @@ def failure_of_answer(answer: Answer) -> TaskTrackerError:
     """The exception for what was not a success."""
     if isinstance(answer, httpx.Response):
         return error_from(answer)
-    failure = ConnectionFailed(
-        f"no answer: {answer}" if str(answer) else f"no answer: {type(answer).__name__}"
-    )
+    failure = ConnectionFailed(f"no answer{_place_of(answer)}: {str(answer) or type(answer).__name__}")
     failure.__cause__ = answer
     return failure
+
+
+def _place_of(answer: httpx.RequestError | None) -> str:
+    """Where it was asked, and a hint where nobody listens there."""
+    try:
+        url = answer.request.url if answer is not None else None
+    except RuntimeError:  # an error without its request
+        url = None
+    if url is None:
+        return ""
+    hint = " (is the service running there?)" if isinstance(answer, httpx.ConnectError) else ""
+    return f" from {url.copy_with(raw_path=b'/')}{hint}"
 
 
 def _is_refusal(error: TaskTrackerError) -> bool:

@@ -80,6 +80,9 @@ class WorkerPool:
     def task(self, task_type: str) -> Callable[[F], F]:
         """Decorate the function that does tasks of this type; it stays what it is."""
 
+        if not isinstance(task_type, str):
+            raise TypeError('name the task type: `@pool.task("video.encode")`')
+
         def register(function: F) -> F:
             handler = Handler(task_type, function)
             if task_type in self._handlers:
@@ -87,6 +90,11 @@ class WorkerPool:
             if handler.is_async != (self._kind == "tasks"):
                 rule = "`async def` functions" if self._kind == "tasks" else "plain functions"
                 raise TypeError(f"a pool of {self._kind} runs {rule}; {function.__qualname__} is none")
+            if self._kind == "processes" and "<" in function.__qualname__:
+                raise TypeError(
+                    f"a pool of processes finds its functions by their names in a module; "
+                    f"{function.__qualname__} has none"
+                )
             self._handlers[task_type] = handler
             return function
 
@@ -106,7 +114,8 @@ class WorkerPool:
         runs, then it is released. A second signal ends the grace at once. Where and as whom: as for
         ``TaskTracker``.
 
-        Raises ``ValueError`` where there is no function, ``TypeError`` where one's annotations can't be used.
+        Raises ``ValueError`` where there is no function, ``TypeError`` where one's annotations can't be used,
+        and with ``until_empty`` ``ConnectionFailed`` where the service has been away for a minute.
         """
         if not self._handlers:
             raise ValueError("the pool has no functions; decorate one with `@pool.task(...)`")

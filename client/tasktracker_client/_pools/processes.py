@@ -7,6 +7,7 @@ import threading
 import time
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
 from typing import Final
 
 from tasktracker_client._logging import logger
@@ -20,12 +21,25 @@ _KILL_SECONDS: Final = 8.0
 """After the grace: for releases on the way out."""
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
+_HOPELESS: Final = 3
+"""So many ends without one process that got as far as its work: it is the program, not an accident."""
 _HEALTHY_SECONDS: Final = 60.0
 """A process that lived so long did not crash at its start."""
 
 
+UNGUARDED: Final = (
+    "a pool of processes imports its module in each of them, and this one runs the pool again; "
+    'put `pool.run()` below `if __name__ == "__main__":`'
+)
+
+
 def run_processes(handlers: dict[str, Handler], options: PoolOptions, run: Run, shutdown: Shutdown) -> None:
-    """Work until the shutdown, or until there is nothing left."""
+    """Work until the shutdown, or until there is nothing left.
+
+    Raises ``RuntimeError`` in a process that is just being made for a pool, and where none came to work.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(UNGUARDED)
     family = _Family(handlers, options, run)
     with shutdown.handling():
         try:
@@ -41,7 +55,8 @@ class _Family:
 
     def __init__(self, handlers: dict[str, Handler], options: PoolOptions, run: Run) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._given = handlers, options, run
+        self._at_work = self._context.Event()
+        self._given = handlers, options, run, self._at_work
         self._run = run
         self._missing = options.concurrency
         self._began: dict[SpawnProcess, float] = {}
@@ -97,6 +112,11 @@ class _Family:
         self._failures = 1 if now - began > _HEALTHY_SECONDS else self._failures + 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures - 1, 10))
         self._not_before = now + pause
+        if not self._at_work.is_set() and self._failures >= _HOPELESS:
+            raise RuntimeError(
+                f"{self._failures} processes ended with {process.exitcode} before they came to work; "
+                "what each wrote above says why"
+            )
         logger.error("process %s ended with %s; another one in %.1f s", process.pid, process.exitcode, pause)
 
     def _alive(self) -> list[SpawnProcess]:
@@ -107,13 +127,15 @@ class _Family:
             process.terminate()
 
 
-def _work(handlers: dict[str, Handler], options: PoolOptions, run: Run) -> None:
+def _work(handlers: dict[str, Handler], options: PoolOptions, run: Run, at_work: Event) -> None:
     """What each process does; it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's, who passes it on once
     shutdown = Shutdown(options.grace_seconds, raises=True)
     with shutdown.handling((signal.SIGTERM,)):
         threading.Thread(target=_end_with_parent, name="tasktracker-parent", daemon=True).start()
-        run_single(Handlers(handlers), options, run, shutdown)
+        ready = Handlers(handlers)
+        at_work.set()
+        run_single(ready, options, run, shutdown)
 
 
 def _end_with_parent() -> None:

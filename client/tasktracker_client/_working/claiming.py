@@ -1,5 +1,7 @@
 """Waiting for the next task, however long the service is away. Decisions only."""
 
+import math
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -21,10 +23,19 @@ _PAUSES: Final = Retries(first_seconds=0.2, longest_seconds=10.0)
 class Claims:
     """Claims for one worker, one after another; each has a name, for asking again after a lost answer."""
 
-    def __init__(self, task_types: tuple[str, ...], worker_id: str, lease_seconds: int) -> None:
+    def __init__(
+        self,
+        task_types: tuple[str, ...],
+        worker_id: str,
+        lease_seconds: int,
+        *,
+        away_seconds: float = math.inf,
+    ) -> None:
+        """``away_seconds``: how long a service that does not answer is asked again."""
         self._task_types = task_types
         self._worker_id = worker_id
         self._lease_seconds = lease_seconds
+        self._away_seconds = away_seconds
         self._claim_id: str | None = None
         """Of a claim whose task, if it got one, is in nobody's hands yet."""
 
@@ -35,11 +46,13 @@ class Claims:
         have been lost. What asking again does not change (a key, a name) is raised. Say ``taken`` when the
         task is in good hands.
         """
-        failures = 0
+        failures, began = 0, time.monotonic()
         while not is_stopped():
             try:
                 task = yield from perform(self._call(wait_seconds), ONCE)
             except AWAY as error:
+                if time.monotonic() - began > self._away_seconds:
+                    raise
                 failures += 1
                 pause = _PAUSES.pause(failures, getattr(error, "retry_after", None))
                 _tell(error, failures)

@@ -108,11 +108,15 @@ class Held:
     def check(self) -> None:
         """Raise what the job has to know: ``LeaseLost``, ``CancelRequested``, or why an entry was refused."""
         self.check_open()
+        self.check_told()
+        if self.is_cancelled:
+            raise CancelRequested(f"task {self.hold.task_id} was cancelled")
+
+    def check_told(self) -> None:
+        """Raise, once, why an entry was refused that the job takes for reported."""
         if self._refused is not None:
             refused, self._refused = self._refused, None
             raise refused
-        if self.is_cancelled:
-            raise CancelRequested(f"task {self.hold.task_id} was cancelled")
 
     def check_open(self) -> None:
         """Raise ``LeaseLost`` or ``RuntimeError`` where nothing more can be done with it."""

@@ -104,11 +104,14 @@ class JobState(Generic[P]):
             self._keeper.wake()
 
     def _completing(self, result: Json) -> Flow[EndedTask]:
-        fields = b'"result":%s' % json_of(result)
-        return end(self._held, lambda last: _call(self._held.hold, "complete", fields, last, read_ended))
+        fields = b'"result":%s' % _written("result", result)
+        hold = self._held.hold
+        return end(
+            self._held, lambda last: _call(hold, "complete", fields, last, read_ended), is_success=True
+        )
 
     def _failing(self, error: Json, retry: bool) -> Flow[FailedTask]:
-        fields = b'"error":%s,"retry":%s' % (json_of(error), json_of(retry))
+        fields = b'"error":%s,"retry":%s' % (_written("error", error), json_of(retry))
         return end(self._held, lambda last: _call(self._held.hold, "fail", fields, last, read_failed))
 
     def _releasing(self, patience: float) -> Flow[ReleasedTask]:
@@ -152,8 +155,10 @@ class JobState(Generic[P]):
 
         An end that is refused as it is, an error too large perhaps, would be so again with every attempt.
         """
-        if isinstance(problem, BadRequest) and isinstance(error, Exception) and not self._was_refused:
+        is_failure = error is None or isinstance(error, Exception)
+        if isinstance(problem, BadRequest) and is_failure and not self._was_refused:
             self._was_refused = True
+            logger.error("%r fails, for something of it was refused: %s", self, problem)
             return self._failing(error_of(problem), getattr(error, "retry", True) is not False)
         tell_unrecorded(self, problem)
         self._held.lost(f"its end could not be recorded: {problem}")
@@ -169,6 +174,13 @@ def _call(hold: Hold, verb: str, fields: bytes, last: Batch | None, read: Callab
         entries,
     )
     return Call("POST", api.path_of(hold.task_id, f"/{verb}"), read, Repeat.SAME, body)
+
+
+def _written(what: str, value: Any) -> bytes:
+    try:
+        return json_of(value)
+    except TypeError as error:
+        raise TypeError(f"the {what} can't be written as JSON: {error}") from error
 
 
 def _writable(error: Json) -> Json:
@@ -220,7 +232,8 @@ class Job(JobState[P]):
     ======================================  ===========================================================
     left                                    the task
     ======================================  ===========================================================
-    at the end of the block                 completes, unless the block ended it
+    at the end of the block                 completes, unless the block ended it; fails where the
+                                            service refused an entry of it
     by ``FailJob``                          fails with the error it carries
     by another ``Exception``                fails with its type, message and traceback, which are logged
     by ``CancelRequested``                  ends as cancelled
@@ -255,7 +268,8 @@ class Job(JobState[P]):
         """Report an entry: an object, or its fields. It is sent soon, in order, and never dropped.
 
         Raises ``LeaseLost`` when the task is somebody else's by now, ``CancelRequested`` when it was
-        cancelled, and the ``ApiError`` of an earlier entry that the service refused.
+        cancelled, and the ``ApiError`` of an earlier entry that the service refused; of the last ones
+        ``complete`` raises it.
         """
         written = entry_of(entry, fields)
         self._check()

@@ -128,13 +128,14 @@ def end(
     call_with: Callable[[Batch | None], Call[T]],
     *,
     takes_along: bool = True,
+    is_success: bool = False,
     patience: float = END_SECONDS,
 ) -> Flow[T]:
     """End a task; what it reported and was not sent goes before, the last of it in the same call.
 
     ``takes_along`` says whether that call takes entries; ``patience`` is in seconds. Raises ``LeaseLost``
-    where this attempt is over, another ``ApiError`` where the end itself is refused, and what kept the
-    service from answering when the patience is at its end.
+    where this attempt is over, another ``ApiError`` where the end itself is refused or, for a success, an
+    entry before it was, and what kept the service from answering when the patience is at its end.
     """
     until = time.monotonic() + patience
     me = object()
@@ -143,6 +144,8 @@ def end(
         while True:
             batch = yield from _last(held, until, takes_along)
             held.check_open()
+            if is_success:
+                held.check_told()
             result = yield from _end(held, batch, call_with(batch), until)
             if result is not None:
                 return result

@@ -1,6 +1,7 @@
 """Workers: claim one task after another, and keep each while your code does it."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -21,6 +22,7 @@ from tasktracker_client._working.job import Job, JobState
 from tasktracker_client._working.keeper import AsyncKeeper, Beats, Keeper, ThreadBeats
 from tasktracker_client._working.keeping import HASTE_SECONDS, give_back
 from tasktracker_schema.answers import Task
+from tasktracker_schema.limits import LEASE_SECONDS_MIN
 from tasktracker_schema.names import JsonObject
 
 HeartbeatsBy: TypeAlias = Literal["thread", "process"]
@@ -30,6 +32,8 @@ WAIT_SECONDS: Final = 30
 """How long one claim waits: shorter than the idle limits of common proxies (60 s)."""
 LEASE_SECONDS: Final = 30
 LATEST_SECONDS: Final = 1.0
+UNTIL_EMPTY_SECONDS: Final = 60.0
+"""How long a worker that is to end when there is nothing left waits for a service that is away."""
 _BEATS: Final[dict[HeartbeatsBy, Callable[[Keeper], Beats]]] = {
     "thread": ThreadBeats,
     "process": ProcessBeats,
@@ -53,11 +57,14 @@ class _WorkerState:
     ) -> None:
         if not task_types:
             raise ValueError("name at least one task type to work on")
+        if lease_seconds < LEASE_SECONDS_MIN:
+            raise ValueError(f"lease_seconds must be {LEASE_SECONDS_MIN} or more, not {lease_seconds}")
         self.worker_id: Final = worker_id or new_worker_id()
         """Who claims: ``host:pid:random`` unless it was given."""
         self._config = config
         self._keeper = keeper
-        self._claims = Claims(task_types, self.worker_id, lease_seconds)
+        away_seconds = UNTIL_EMPTY_SECONDS if until_empty else math.inf
+        self._claims = Claims(task_types, self.worker_id, lease_seconds, away_seconds=away_seconds)
         self._lease_seconds = lease_seconds
         self._wait_seconds = 0 if until_empty else wait_seconds
         self._latest_seconds = latest_seconds

@@ -6,9 +6,11 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import msgspec
@@ -16,7 +18,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from services import wait_for
-from tasktracker_client import AsyncJob, FailJob, Job, NewTask, TaskTracker, WorkerPool
+from tasktracker_client import AsyncJob, ConnectionFailed, FailJob, Job, NewTask, TaskTracker, WorkerPool
+from tasktracker_client._working import worker as worker_module
 
 from . import crews
 from .crews import running
@@ -339,5 +342,35 @@ def test_what_a_pool_cannot_run_is_told_before_it_runs() -> None:
     pool.task("a")(_nothing)
     with pytest.raises(ValueError, match="already"):
         pool.task("a")(_nothing)
+    with pytest.raises(TypeError, match="by their names"):
+        WorkerPool(pool="processes").task("a")(lambda job: None)
+    with pytest.raises(TypeError, match="name the task type"):
+        pool.task(_nothing)  # type: ignore[arg-type]
     with pytest.raises(FailJob):
         raise FailJob("a plain exception outside of jobs")
+
+
+def test_a_pool_of_processes_without_a_guard_says_so_and_ends(url: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from tasktracker_client import Job, WorkerPool\n"
+        "pool = WorkerPool(concurrency=2, pool='processes')\n"
+        "@pool.task('a')\n"
+        "def work(job: Job) -> None: ...\n"
+        f"pool.run({url!r})\n"
+    )
+    ended = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert '`if __name__ == "__main__":`' in ended.stderr
+    assert "before they came to work" in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("kind", ["threads", "tasks"])
+def test_until_empty_does_not_wait_for_ever_for_a_service_that_is_away(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch, unused_url: str
+) -> None:
+    monkeypatch.setattr(worker_module, "UNTIL_EMPTY_SECONDS", 1.0)
+    pool = WorkerPool(concurrency=2, pool=kind)
+    pool.task("a")(_anothing if kind == "tasks" else _nothing)
+    with pytest.raises(ConnectionFailed, match=f"from {unused_url}/ .is the service running"):
+        pool.run(unused_url, until_empty=True)

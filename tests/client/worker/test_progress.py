@@ -70,17 +70,43 @@ def _is_told(job: Job[Any]) -> bool:
     return False
 
 
-def test_one_refused_with_the_end_spoils_only_itself(
-    client: TaskTracker, task_type: str, worker: MakeWorker, caplog: pytest.LogCaptureFixture
+def test_one_refused_with_the_end_spoils_only_itself_and_is_told(
+    client: TaskTracker, task_type: str, worker: MakeWorker
 ) -> None:
     task = client.register(task_type)
     with one(worker()) as job:
         job.progress(number=1)
         job.progress(text="x" * 70_000)
         job.progress(number=2)
+        with pytest.raises(TooLarge):
+            job.complete("done")
         job.complete("done")
     assert entries(client, task) == [{"number": 1}, {"number": 2}]
     assert client.get(task).result == "done"
+
+
+@pytest.mark.parametrize("call", ["progress", "latest"])
+def test_a_job_whose_last_entry_is_refused_fails(
+    client: TaskTracker, task_type: str, worker: MakeWorker, call: str
+) -> None:
+    task = client.register(task_type, max_retries=0)
+    with one(worker()) as job:
+        getattr(job, call)(number=1)
+        getattr(job, call)(text="x" * 70_000)
+    ended = client.get(task)
+    assert ended.status == "failed"
+    assert ended.error["type"].endswith("TooLarge")
+
+
+def test_a_job_that_fails_or_is_released_does_so_whatever_became_of_its_entries(
+    client: TaskTracker, task_type: str, worker: MakeWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    for end in (Job.fail, Job.release):
+        task = client.register(task_type, max_retries=0)
+        with one(worker()) as job:
+            job.progress(text="x" * 70_000)
+            end(job)
+        assert client.get(task).status == ("failed" if end is Job.fail else "pending")
     assert any("was refused" in each.message for each in caplog.records)
 
 
