@@ -2,6 +2,10 @@
 // Prints a line of JSON for each event; exits with 0 when the task completed, else with 1.
 
 const [taskId, base = process.env.TASK_TRACKER_URL ?? "http://127.0.0.1:3002"] = process.argv.slice(2);
+if (!taskId) {
+  console.error("usage: node node_follow.mjs TASK_ID [URL]");
+  process.exit(2);
+}
 const track = `${base}/api/v1/tasks/${encodeURIComponent(taskId)}/track?heartbeatSeconds=5`;
 const SILENCE_MS = 15_000; // three heartbeats missed: the connection is dead, whatever TCP says
 

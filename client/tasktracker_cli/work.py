@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tasktracker_cli.service import service_options, settings
+from tasktracker_cli.service import address, service_options, settings
 
 if TYPE_CHECKING:
     from tasktracker_client import WorkerPool
@@ -34,22 +34,35 @@ def worker(place: str, concurrency: int | None, until_empty: bool, log_level: st
     Example:
       tasktracker worker my_app.tasks:pool --concurrency 8
     """
-    # Does nothing where the module set it up.
     pool = _pool(place)
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    _set_up_logging(log_level.upper())
     base_url, api_key = settings()
+    logging.getLogger("tasktracker_client").info("%r works for %s", pool, address())
     try:
         pool.run(base_url, api_key=api_key, concurrency=concurrency, until_empty=until_empty)
     except (ValueError, TypeError) as error:
         raise click.ClickException(f"{place} can't run: {error}") from error
 
 
+def _set_up_logging(level: str) -> None:
+    """Log to stderr, unless the module did more than to have records reported as progress."""
+    from tasktracker_client import JobLogHandler
+
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    root = logging.getLogger()
+    if any(not isinstance(handler, JobLogHandler) for handler in root.handlers):
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(handler)
+    root.setLevel(level)
+
+
 def _pool(place: str) -> "WorkerPool":
     from tasktracker_client import WorkerPool
 
     name, _, attribute = place.partition(":")
-    if not (name and attribute):
+    if not (all(part.isidentifier() for part in name.split(".")) and attribute):
         raise click.UsageError(f"{place!r} is not of the form MODULE:POOL, as in my_app.tasks:pool.")
     sys.path.insert(0, "")
     try:

@@ -193,7 +193,7 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         statistics = Statistics(stores.figures)
         retention = Retention(stores.retention, stores.live, work.ending, settings.retention_ages)
         pause = pause_seconds(settings.sweep_seconds)
-        lapsing = Lapsing(stores.tasks, work.single.leases, work.room, pause=pause)
+        lapsing = Lapsing(stores.tasks, work.single.leases, pause=pause)
         janitor = Janitor(stores.histories, stores.live, work.ending)
         chores = (
             *work.chores,

@@ -145,8 +145,8 @@ class Model:
             if no := refusal(task, caller) or (self._append(task, last) if last else None):
                 return no
             self._fail(task, error, retry)
-        # A repeat names the chain's next task as it is by now.
-        told = {"newTaskId": None if task.retried_as is None else Id(task.retried_as)}
+        # A repeat is told what the failure itself led to, whatever was retried by hand since.
+        told = {"newTaskId": None if task.retried_at_once is None else Id(task.retried_at_once)}
         return Verdict(200, {**ended(task), **told, **self._next(caller, following)})
 
     def time_out(self, name: str) -> Verdict:

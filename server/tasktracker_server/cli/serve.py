@@ -56,7 +56,7 @@ def _tell_places(settings: Settings) -> OnReady:
 
     def tell(url: str) -> None:
         _tell_url(url)
-        shown = {"dashboard": f"{url}/", "API": f"{url}/api/v1/tasks", "docs": f"{url}/docs", **places}
+        shown = {"API": f"{url}/api/v1/tasks", "docs": f"{url}/docs", **places}
         for name, place in shown.items():
             click.echo(f"  {name:11} {place}")
         click.echo("Ctrl-C stops everything; the data stays.")

@@ -4,7 +4,6 @@ import logging
 
 from tasktracker_server.service.leases import Leases
 from tasktracker_server.service.ports import TaskStore
-from tasktracker_server.service.waiting import WaitingRoom
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +25,10 @@ def pause_seconds(sweep_seconds: float) -> float:
 class Lapsing:
     """Takes tasks back from workers that are silent."""
 
-    def __init__(self, store: TaskStore, leases: Leases, room: WaitingRoom, *, pause: float) -> None:
+    def __init__(self, store: TaskStore, leases: Leases, *, pause: float) -> None:
         """``pause`` is what :func:`pause_seconds` says."""
         self._store = store
         self._leases = leases
-        self._room = room
         self._pause = pause
 
     async def sweep(self) -> None:
@@ -38,11 +36,8 @@ class Lapsing:
         more = True
         while more:
             lapses, more = await self._store.sweep_leases(_BATCH, grace=GRACE_SECONDS, pause=self._pause)
-            self._room.became_claimable(
-                (lapse.now.id, lapse.task_type)
-                for lapse in lapses
-                if lapse.ready and lapse.now.status == "pending"
+            await self._leases.taken_back(
+                "lapsed", [(lapse.attempt, lapse.ready, lapse.now) for lapse in lapses]
             )
-            await self._leases.taken_back("lapsed", [(lapse.attempt, lapse.now) for lapse in lapses])
             if lapses:
                 log.info("%d leases lapsed", len(lapses), extra={"action": "lapsed", "count": len(lapses)})

@@ -97,25 +97,25 @@ class Leases:
 
     async def after_release(self, outcomes: Sequence[ReleaseOutcome]) -> None:
         """Tell the live logs and everybody who looks on of what was handed back."""
-        self._room.became_claimable(
-            (found.id, found.task_type)
-            for found in outcomes
-            if found.ready and found.now is not None and found.now.status == "pending"
-        )
         await self.taken_back(
-            "released", [(found.attempt, found.now) for found in outcomes if found.now is not None]
+            "released",
+            [(found.attempt, found.ready, found.now) for found in outcomes if found.now is not None],
         )
 
-    async def taken_back(self, reason: LifecycleReason, taken: Sequence[tuple[int, TaskState]]) -> None:
-        """The same for tasks that were taken back, with the attempts that are over."""
-        waiting = [(attempt, now) for attempt, now in taken if now.status == "pending"]
-        parked = [Fence(now.id, "p", attempt, None) for attempt, now in waiting if now.seq_limit]
-        await fence(self._live, parked)
-        for attempt, now in waiting:
+    async def taken_back(self, reason: LifecycleReason, taken: Sequence[tuple[int, bool, TaskState]]) -> None:
+        """The same for what was taken back: of each the attempt that is over, and whether it is due."""
+        waiting = [(attempt, now) for attempt, _, now in taken if now.status == "pending"]
+        for attempt, now in waiting:  # before anybody is called who may claim it, and is told of too
             self._announcer.changed(
                 Change(now.id, now.task_type, "pending", reason, None, attempt, now.updated_at)
             )
-        await self._ending.close([now for _, now in taken if now.status != "pending"], by_ender=True)
+        self._room.became_claimable(
+            (now.id, now.task_type) for _, ready, now in taken if ready and now.status == "pending"
+        )
+        await fence(
+            self._live, [Fence(now.id, "p", attempt, None) for attempt, now in waiting if now.seq_limit]
+        )
+        await self._ending.close([now for *_, now in taken if now.status != "pending"], by_ender=True)
 
 
 def _released_before(outcome: ReleaseOutcome, wanted: ReleaseTask) -> bool:
