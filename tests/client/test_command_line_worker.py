@@ -63,6 +63,8 @@ def test_worker_runs_a_pool_of_a_module_here(
         ("no_such.module:pool", "no module"),
         ("my_tasks:pol", "nothing of that name"),
         ("my_tasks:nothing", "a int"),
+        ("./my_tasks.py:pool", "MODULE:POOL"),
+        (".my_tasks:pool", "MODULE:POOL"),
     ],
 )
 def test_worker_says_what_is_wrong_with_its_pool(
@@ -74,3 +76,19 @@ def test_worker_says_what_is_wrong_with_its_pool(
 
     assert ran.code == 2
     assert says in ran.err
+
+
+def test_worker_logs_to_the_terminal_beside_progress(
+    shell: Shell, api: TaskTracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task_type: str
+) -> None:
+    told = (
+        "import logging\nfrom tasktracker_client import JobLogHandler\n"
+        "logging.getLogger().addHandler(JobLogHandler())\n"
+    )
+    (tmp_path / "my_tasks.py").write_text(told + POOL.format(kind="threads", task_type=task_type))
+    monkeypatch.chdir(tmp_path)
+    api.register(task_type, {"n": None})
+    ran = shell.run("worker", "my_tasks:pool", "--until-empty", may_trace=True)
+
+    assert (ran.code, task_type in ran.err) == (0, True)
+    assert "TypeError: unsupported operand" in ran.err

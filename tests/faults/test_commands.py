@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -138,3 +139,11 @@ def test_serve_says_so_when_it_cannot_listen(database_url: str, redis_url: str, 
     assert f"Can't listen on 127.0.0.1:{port}: Address already in use." in told[0].stderr
     assert "Can't listen on no.such.host.invalid" in told[1].stderr
     assert not any("Traceback" in each.stderr for each in told)
+
+
+def test_doctor_leaves_nothing_behind_where_nothing_was(tmp_path: Path) -> None:
+    looked = run("doctor", data_dir=str(tmp_path / "data"))
+
+    assert findings(looked.stdout)["embedded stores"] == "ok"
+    assert f"{tmp_path / 'data'} is not there yet" in looked.stdout
+    assert list(tmp_path.iterdir()) == []

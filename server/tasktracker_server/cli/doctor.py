@@ -3,10 +3,14 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import click
+import msgspec
 
 from tasktracker_server.cli.findings import Finding, Level
 from tasktracker_server.cli.machine_checks import machine_findings
@@ -23,7 +27,8 @@ SUBJECT_WIDTH: Final = 21
 def doctor(**flags: object) -> None:
     """Check settings, database, Redis and machine; exit with 1 when something fails.
 
-    Without URLs the embedded stores are started and checked.
+    Without URLs the embedded stores are started and checked: those of the data directory, or where it is not
+    there yet, in a temporary one.
     """
     failed = False
     for finding in chain(machine_findings(), _settings_findings(flags)):
@@ -52,13 +57,25 @@ def _store_findings(settings: Settings) -> Iterator[Finding]:
     from tasktracker_server.cli.redis_checks import redis_findings
 
     try:
-        with with_stores(settings) as complete:
-            if complete is not settings:
-                yield Finding(Level.OK, "embedded stores", f"start, on {settings.data_dir}")
+        with _on_what_is_there(settings) as (tried, where), with_stores(tried) as complete:
+            if complete is not tried:
+                yield Finding(Level.OK, "embedded stores", f"start, on {where}")
             yield from database_findings(complete)
             yield from redis_findings(complete.redis_url or "")
     except click.ClickException as error:
         yield Finding(Level.FAIL, "embedded stores", error.message)
+
+
+@contextmanager
+def _on_what_is_there(settings: Settings) -> Iterator[tuple[Settings, str]]:
+    """The settings to try, and where that is: looking leaves no stores behind that were not there."""
+    if settings.data_dir.exists() or (settings.database_url and settings.redis_url):
+        yield settings, str(settings.data_dir)
+        return
+    with TemporaryDirectory(prefix="tasktracker-doctor-") as folder:
+        Path(folder).chmod(0o711)  # for the account that PostgreSQL runs under where we are root
+        where = f"a temporary folder; {settings.data_dir} is not there yet, serve and dev make it"
+        yield msgspec.structs.replace(settings, data_dir=Path(folder)), where
 
 
 def _tell(finding: Finding) -> None:
