@@ -55,6 +55,14 @@ def calls(client: TaskTracker) -> None:
     assert_type(client.claim_many("a", worker_id="w", limit=5), list[TaskRow])
 
 
+def bare_job(job: Job) -> None:
+    assert_type(job.params, dict[str, Any])
+
+
+def bare_async_job(job: AsyncJob) -> None:
+    assert_type(job.params, dict[str, Any])
+
+
 def streams(client: TaskTracker) -> None:
     assert_type(client.track("a"), Stream[TrackEvent])
     assert_type(client.events(), Stream[ManyEvent])

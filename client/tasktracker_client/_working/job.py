@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
 
 import msgspec
 
@@ -22,8 +22,13 @@ from tasktracker_client._working.outbox import Batch
 from tasktracker_schema.answers import EndedTask, FailedTask, ReleasedTask, Task
 from tasktracker_schema.names import JsonObject
 
-P = TypeVar("P")
 T = TypeVar("T")
+if TYPE_CHECKING:  # a bare `Job` has plain params; Python itself knows defaults since 3.13
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    P = TypeVarWithDefault("P", default=JsonObject)
+else:
+    P = TypeVar("P")
 
 _FULL_SECONDS: Final = 0.5
 """How often a job that waits for room looks whether it is wanted still."""

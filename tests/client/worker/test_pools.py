@@ -57,7 +57,7 @@ def test_params_come_in_the_type_of_the_annotation(client: TaskTracker, url: str
         return job.params["name"].upper()
 
     @pool.task(f"{task_type}-any")
-    def anything(job: Job) -> Any:  # type: ignore[type-arg]
+    def anything(job: Job) -> Any:
         return job.params
 
     given = {"size": {"width": 4}, "weight": {"grams": 1}, "colour": {"name": "red"}, "any": {"a": [1]}}
