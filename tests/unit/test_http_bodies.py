@@ -64,7 +64,7 @@ def test_unknown_fields_are_ignored() -> None:
         (b"null", "The body must be an object, not null."),
         (b'{"taskType":null}', "`$.taskType` must be a string, not null."),
         (b'{"taskType":5}', "`$.taskType` must be a string, not a number."),
-        (b'{"taskType":""}', "`$.taskType` must have at least 1 characters."),
+        (b'{"taskType":""}', "`$.taskType` must have at least 1 character."),
         (b'{"taskType":"%s"}' % (b"x" * 129), "`$.taskType` must have at most 128 characters."),
         (b'{"taskType":"a\\nb"}', "`$.taskType` must not hold control characters."),
         (
@@ -109,7 +109,7 @@ def test_what_is_wrong_is_told_with_its_place(body: bytes, message: str) -> None
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b'{"taskTypes":[],"workerId":"w"}', "`$.taskTypes` must have at least 1 elements."),
+        (b'{"taskTypes":[],"workerId":"w"}', "`$.taskTypes` must have at least 1 element."),
         (b'{"taskTypes":["a",1],"workerId":"w"}', "`$.taskTypes[1]` must be a string, not a number."),
         (b'{"taskTypes":"a","workerId":"w"}', "`$.taskTypes` must be an array, not a string."),
         (b'{"taskTypes":["a"],"workerId":"w","leaseSeconds":4}', "`$.leaseSeconds` must be at least 5."),
@@ -217,7 +217,7 @@ def test_only_lists_of_a_query_keep_every_value() -> None:
             "`$.status[1]` must be completed or failed or in_progress or pending or timeout, not 'done'.",
         ),
         ("fields=all", "`$.fields` must be full, not 'all'."),
-        ("taskType=", "`$.taskType` must have at least 1 characters."),
+        ("taskType=", "`$.taskType` must have at least 1 character."),
     ],
 )
 def test_what_is_wrong_with_a_list_of_a_query_is_told(query: str, message: str) -> None:

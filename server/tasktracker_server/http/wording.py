@@ -83,7 +83,8 @@ def problem(message: str) -> Problem:
     if matching := _MATCHING.match(said):
         return Problem(path, _PATTERN_WORDS.get(matching[1], f"must match {matching[1]}"))
     if length := _LENGTH.match(said):
-        return Problem(path, f"must have {_EDGE[length[2]]} {int(length[3]):,} {_UNITS[length[1]]}")
+        count, unit = int(length[3]), _UNITS[length[1]]
+        return Problem(path, f"must have {_EDGE[length[2]]} {count:,} {unit[:-1] if count == 1 else unit}")
     if bound := _BOUND.match(said):
         return Problem(path, f"must be {_EDGE[bound[1]]} {int(bound[2]):,}")
     return Problem(path, _WHOLE.get(said, f"is refused: {said}"))
