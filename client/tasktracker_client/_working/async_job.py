@@ -12,7 +12,7 @@ from tasktracker_client._working.bar import JobBar
 from tasktracker_client._working.held import Held, JobEnded
 from tasktracker_client._working.job import JobState, P, entry_of, steps_of
 from tasktracker_client._working.keeper import AsyncKeeper
-from tasktracker_client._working.keeping import END_SECONDS, HASTE_SECONDS
+from tasktracker_client._working.keeping import END_SECONDS, HASTE_SECONDS, release
 from tasktracker_schema.answers import EndedTask, FailedTask, ReleasedTask, Task
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ class AsyncJob(JobState[P]):
 
     async def release(self) -> ReleasedTask:
         """Hand the task back to the queue, where it keeps its place, its history and its attempts."""
-        return await self._end(self._releasing(END_SECONDS))
+        return await self._end(release(self._held, END_SECONDS))
 
     async def check(self) -> None:
         """Raise ``LeaseLost`` or ``CancelRequested`` where it is so; costs nothing otherwise."""

@@ -4,12 +4,12 @@ import threading
 import time
 from typing import Final
 
+from tasktracker_client._config import Retries
 from tasktracker_client._errors import ApiError, CancelRequested, FencedOut, LeaseLost, TaskNotFound
 from tasktracker_client._refs import Hold
 from tasktracker_client._working.outbox import Batch, Outbox
 
-_FIRST_PAUSE: Final = 0.2
-_LONGEST_PAUSE: Final = 5.0
+_PAUSES: Final = Retries(first_seconds=0.4, longest_seconds=5.0)
 
 
 class JobEnded(RuntimeError):
@@ -178,8 +178,7 @@ class Held:
         with self.lock:
             self.outbox.unanswered(len(batch.entries))
             self._failures += 1
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures, 10))
-            self._not_before = time.monotonic() + pause
+            self._not_before = time.monotonic() + _PAUSES.pause(self._failures)
 
     def refused(self, batch: Batch, error: ApiError) -> None:
         """The service does not take these entries as they are."""

@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, overload
 
 import msgspec
 
-from tasktracker_client._calling import api
 from tasktracker_client._calling.api import Json, JsonObjectLike, read_ended, read_failed
-from tasktracker_client._calling.calls import Call, Flow, Repeat, json_of
+from tasktracker_client._calling.calls import Call, Flow, json_of
 from tasktracker_client._errors import BadRequest, CancelRequested, JobStopped, LeaseLost, TaskTrackerError
 from tasktracker_client._exceptions import FailJob, error_of
 from tasktracker_client._logging import logger
-from tasktracker_client._refs import Hold
 from tasktracker_client._working.bar import JobBar
 from tasktracker_client._working.block import Block
 from tasktracker_client._working.held import Held, JobEnded
 from tasktracker_client._working.keeper import Keeper
-from tasktracker_client._working.keeping import END_SECONDS, HASTE_SECONDS, end, release
+from tasktracker_client._working.keeping import END_SECONDS, HASTE_SECONDS, end, release, write
 from tasktracker_client._working.outbox import Batch
 from tasktracker_schema.answers import EndedTask, FailedTask, ReleasedTask, Task
 from tasktracker_schema.names import JsonObject
@@ -109,18 +107,19 @@ class JobState(Generic[P]):
             self._keeper.wake()
 
     def _completing(self, result: Json) -> Flow[EndedTask]:
-        fields = b'"result":%s' % _written("result", result)
-        hold = self._held.hold
-        return end(
-            self._held, lambda last: _call(hold, "complete", fields, last, read_ended), is_success=True
-        )
+        return self._ending("complete", read_ended, _member("result", result), is_success=True)
 
     def _failing(self, error: Json, retry: bool) -> Flow[FailedTask]:
-        fields = b'"error":%s,"retry":%s' % (_written("error", error), json_of(retry))
-        return end(self._held, lambda last: _call(self._held.hold, "fail", fields, last, read_failed))
+        return self._ending("fail", read_failed, _member("error", error), _member("retry", retry))
 
-    def _releasing(self, patience: float) -> Flow[ReleasedTask]:
-        return release(self._held, patience)
+    def _ending(
+        self, verb: str, read: Callable[[bytes], T], *members: bytes, is_success: bool = False
+    ) -> Flow[T]:
+        def call_with(last: Batch | None) -> Call[T]:
+            along = () if last is None else (b'"progress":%s' % last.numbered(),)
+            return write(self._held.hold, verb, read, *members, *along)
+
+        return end(self._held, call_with, is_success=is_success)
 
     def _check_open(self) -> None:
         self._keeper.check_process()
@@ -147,7 +146,7 @@ class JobState(Generic[P]):
         if error is None:
             return self._completing(None)
         if not isinstance(error, Exception):
-            return self._releasing(HASTE_SECONDS)
+            return release(self._held, HASTE_SECONDS)
         if isinstance(error, CancelRequested) and held.is_cancelled:
             return self._failing(None, retry=False)  # the service puts in the reason it was cancelled with
         if isinstance(error, FailJob):
@@ -170,22 +169,11 @@ class JobState(Generic[P]):
         return None
 
 
-def _call(hold: Hold, verb: str, fields: bytes, last: Batch | None, read: Callable[[bytes], T]) -> Call[T]:
-    entries = b"" if last is None else b',"progress":%s' % last.numbered()
-    body = b'{"workerId":%s,"attempt":%d,%s%s}' % (
-        json_of(hold.worker_id),
-        hold.attempt or 0,
-        fields,
-        entries,
-    )
-    return Call("POST", api.path_of(hold.task_id, f"/{verb}"), read, Repeat.SAME, body)
-
-
-def _written(what: str, value: Any) -> bytes:
+def _member(name: str, value: Any) -> bytes:
     try:
-        return json_of(value)
+        return b'"%s":%s' % (name.encode(), json_of(value))
     except TypeError as error:
-        raise TypeError(f"the {what} can't be written as JSON: {error}") from error
+        raise TypeError(f"the {name} can't be written as JSON: {error}") from error
 
 
 def _writable(error: Json) -> Json:
@@ -328,7 +316,7 @@ class Job(JobState[P]):
 
     def release(self) -> ReleasedTask:
         """Hand the task back to the queue, where it keeps its place, its history and its attempts."""
-        return self._end(self._releasing(END_SECONDS))
+        return self._end(release(self._held, END_SECONDS))
 
     def check(self) -> None:
         """Raise ``LeaseLost`` or ``CancelRequested`` where it is so; costs nothing otherwise."""

@@ -80,12 +80,14 @@ def _send(held: Held, batch: Batch) -> Flow[bool]:
 
 
 def _progress(hold: Hold, batch: Batch) -> Call[ReportedProgress]:
-    body = b'{"workerId":%s,"attempt":%d,"progress":%s}' % (
-        json_of(hold.worker_id),
-        hold.attempt or 0,
-        batch.numbered(),
-    )
-    return Call("POST", api.path_of(hold.task_id, "/progress"), _reported, Repeat.SAME, body)
+    return write(hold, "progress", _reported, b'"progress":%s' % batch.numbered())
+
+
+def write(hold: Hold, verb: str, read: Callable[[bytes], T], *members: bytes) -> Call[T]:
+    """A call of this attempt, with these members of a JSON object; sent twice it has the effect of once."""
+    head = b'"workerId":%s,"attempt":%d' % (json_of(hold.worker_id), hold.attempt or 0)
+    body = b"{%s}" % b",".join((head, *members))
+    return Call("POST", api.path_of(hold.task_id, f"/{verb}"), read, Repeat.SAME, body)
 
 
 def beat(held: Sequence[Held]) -> Flow[None]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from faults.calling import until
-from tasktracker_client import AsyncTaskTracker, FailJob, LeaseLost, TaskTracker
+from tasktracker_client import AsyncJob, AsyncTaskTracker, FailJob, LeaseLost, TaskTracker
 
 from .conftest import Through
 from .test_progress import entries
@@ -69,6 +70,32 @@ def test_thousands_come_in_order_and_once(client: TaskTracker, url: str, task_ty
     found = entries(client, task)
     assert [entry["number"] for entry in found[:7_000]] == list(range(7_000))
     assert found[-1] == {"done": 2, "total": 2, "percent": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (lambda job: job.complete({"n": 1}), "completed"),
+        (lambda job: job.fail("no use", retry=False), "failed"),
+        (lambda job: job.release(), "pending"),
+    ],
+    ids=["complete", "fail", "release"],
+)
+def test_a_job_ends_itself(
+    client: TaskTracker, url: str, task_type: str, end: Callable[[AsyncJob[Any]], Awaitable[Any]], status: str
+) -> None:
+    task = client.register(task_type)
+
+    async def work() -> None:
+        async with AsyncTaskTracker(url) as own, own.worker(task_type) as worker:
+            job = await worker.claim()
+            assert job is not None
+            async with job:
+                assert (await end(job)).status == status
+                assert job.ended
+
+    asyncio.run(work())
+    assert client.get(task).status == status
 
 
 def test_steps_of_an_asynchronous_source(client: TaskTracker, url: str, task_type: str) -> None:
