@@ -65,7 +65,7 @@ def send(*to: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "worker":
+    if sys.argv[1:] == ["worker"]:
         pool.run()
     else:
         send(*sys.argv[2:] or ("a@example.org", "b@example.org"))

@@ -1,6 +1,6 @@
 """A Tornado application that starts tasks and passes their progress on to browsers.
 
-``python tornado_app.py 8000``, with ``python web_worker.py`` beside it, then
+``python tornado_app.py`` (or with a port of your own), with ``python web_worker.py`` beside it, then
 open http://127.0.0.1:8000. The browser talks to your application only, which may ask who is there first.
 """
 
@@ -80,4 +80,4 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 8000))
