@@ -6,6 +6,7 @@ those of this machine. ``--topology`` chooses what stands behind ``service_urls`
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -40,6 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell leaves it to what runs in the background, and every process that a test starts would too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
     if given is None:
         folder = Path(tempfile.mkdtemp(prefix="tasktracker-tests-"))

@@ -34,6 +34,7 @@ class Order(TypedDict, total=False):
     crash: bool
     fail: bool
     exit: bool
+    tell: bool
     spin: float
     number: int
 
@@ -46,6 +47,8 @@ def tell(text: object) -> None:
 def work(job: Job[Order]) -> dict[str, Any]:
     """Do what the params say."""
     tell(f"begun {os.getpid()}")
+    if job.params.get("tell"):
+        job.progress(begun=True)
     if job.params.get("crash") and job.attempt == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     if job.params.get("fail"):
@@ -65,6 +68,8 @@ def work(job: Job[Order]) -> dict[str, Any]:
 async def awork(job: AsyncJob[Order]) -> dict[str, Any]:
     """The same for an event loop."""
     tell(f"begun {os.getpid()}")
+    if job.params.get("tell"):
+        await job.progress(begun=True)
     if job.params.get("fail"):
         raise FailJob("as told", retry=False)
     if job.params.get("exit"):

@@ -249,7 +249,7 @@ def test_a_pool_runs_in_any_thread(client: TaskTracker, url: str, task_type: str
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_program_stops_its_own_pool(client: TaskTracker, url: str, task_type: str, kind: Kind) -> None:
     """One job runs and ends in its grace; the claim that waits behind it is given up."""
-    task = client.register(task_type, {"sleep": 0.5})
+    task = client.register(task_type, {"tell": True, "sleep": 0.5})
     pool = WorkerPool(concurrency=2, pool=kind, wait_seconds=30)
     pool.task(task_type)(crews.awork if kind == "tasks" else crews.work)
     threading.Thread(target=_stop_when_begun, args=(pool, client, task.task_id), daemon=True).start()
@@ -263,7 +263,7 @@ def test_a_program_stops_its_own_pool(client: TaskTracker, url: str, task_type: 
 def test_a_pool_in_another_thread_is_stopped_and_releases_what_outlasts_the_grace(
     client: TaskTracker, url: str, task_type: str, kind: Kind
 ) -> None:
-    task = client.register(task_type, {"spin" if kind == "threads" else "sleep": 60})
+    task = client.register(task_type, {"tell": True, "spin" if kind == "threads" else "sleep": 60})
     pool = WorkerPool(concurrency=1, pool=kind, grace_seconds=0.3)
     pool.task(task_type)(crews.awork if kind == "tasks" else crews.work)
     stopping = threading.Thread(target=_stop_when_begun, args=(pool, client, task.task_id))
@@ -277,7 +277,7 @@ def test_a_pool_in_another_thread_is_stopped_and_releases_what_outlasts_the_grac
 
 
 def _stop_when_begun(pool: WorkerPool, client: TaskTracker, task_id: str) -> None:
-    assert wait_for(lambda: client.get(task_id).status == "in_progress", 20)
+    assert wait_for(lambda: bool(client.get(task_id).last_seq_id), 20), "it has not begun"
     pool.stop()
     pool.stop()
 
