@@ -88,7 +88,12 @@ class TaskStore:
         claimed: list[Row] = []
         for spare in _SPARE_HEADS:
             params = {"task_types": task_types, "spare": spare}
-            rows = await self._claim("claim_many_types", params, claimers)
+            try:
+                rows = await self._claim("claim_many_types", params, claimers)
+            except TrackerError:
+                if claimed:  # those are in somebody's hands: the others find nothing this time
+                    break
+                raise
             found = [row for row in rows if row[0] is not None]
             claimed += found
             if len(found) == len(rows):
