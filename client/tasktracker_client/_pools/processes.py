@@ -3,13 +3,16 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
 from typing import Final
 
+from tasktracker_client._errors import TaskTrackerError
 from tasktracker_client._logging import logger
 from tasktracker_client._pools.handlers import Handler, Handlers
 from tasktracker_client._pools.options import PoolOptions, Run
@@ -23,6 +26,8 @@ _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _HOPELESS: Final = 3
 """So many ends without one process that got as far as its work: it is the program, not an accident."""
+_GAVE_UP: Final = 70
+"""Exit code of a process that left its error in the queue: another one would have no more success."""
 _HEALTHY_SECONDS: Final = 60.0
 """A process that lived so long did not crash at its start."""
 
@@ -36,16 +41,15 @@ UNGUARDED: Final = (
 def run_processes(handlers: dict[str, Handler], options: PoolOptions, run: Run, shutdown: Shutdown) -> None:
     """Work until the shutdown, or until there is nothing left.
 
-    Raises ``RuntimeError`` in a process that is just being made for a pool, and where none came to work.
+    Raises ``RuntimeError`` in a process that is just being made for a pool, and where none came to work; and
+    what one gave up for, a claim that was refused for example.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise RuntimeError(UNGUARDED)
     family = _Family(handlers, options, run)
     with shutdown.handling():
         try:
-            while not shutdown.is_stopped and family.look(_LOOK_SECONDS):
-                pass
-            family.end(shutdown, options.grace_seconds)
+            family.work(shutdown, options.grace_seconds)
         finally:
             family.kill()
 
@@ -56,12 +60,21 @@ class _Family:
     def __init__(self, handlers: dict[str, Handler], options: PoolOptions, run: Run) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._at_work = self._context.Event()
-        self._given = handlers, options, run, self._at_work
+        self._gave_up = self._context.SimpleQueue()
+        self._given = handlers, options, run, self._at_work, self._gave_up
         self._run = run
         self._missing = options.concurrency
         self._began: dict[SpawnProcess, float] = {}
         self._failures = 0
         self._not_before = 0.0
+
+    def work(self, shutdown: Shutdown, grace_seconds: float) -> None:
+        """Until the shutdown, or until nobody is left; what runs then has the grace to end."""
+        try:
+            while not shutdown.is_stopped and self.look(_LOOK_SECONDS):
+                pass
+        finally:
+            self.end(shutdown, grace_seconds)
 
     def look(self, seconds: float) -> bool:
         """Start what is missing, see who ended; whether there is anybody to go on with."""
@@ -107,6 +120,8 @@ class _Family:
         process.join()
         if process.exitcode == 0 and self._run.until_empty:
             return
+        if process.exitcode == _GAVE_UP:
+            raise self._gave_up.get()
         self._missing += 1
         now = time.monotonic()
         self._failures = 1 if now - began > _HEALTHY_SECONDS else self._failures + 1
@@ -127,7 +142,13 @@ class _Family:
             process.terminate()
 
 
-def _work(handlers: dict[str, Handler], options: PoolOptions, run: Run, at_work: Event) -> None:
+def _work(
+    handlers: dict[str, Handler],
+    options: PoolOptions,
+    run: Run,
+    at_work: Event,
+    gave_up: "SimpleQueue[TaskTrackerError]",
+) -> None:
     """What each process does; it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's, who passes it on once
     shutdown = Shutdown(options.grace_seconds, raises=True)
@@ -135,7 +156,11 @@ def _work(handlers: dict[str, Handler], options: PoolOptions, run: Run, at_work:
         threading.Thread(target=_end_with_parent, name="tasktracker-parent", daemon=True).start()
         ready = Handlers(handlers)
         at_work.set()
-        run_single(ready, options, run, shutdown)
+        try:
+            run_single(ready, options, run, shutdown)
+        except TaskTrackerError as error:
+            gave_up.put(error)
+            sys.exit(_GAVE_UP)
 
 
 def _end_with_parent() -> None:

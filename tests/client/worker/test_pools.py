@@ -310,7 +310,7 @@ async def _anothing(job: AsyncJob[Any]) -> None:
     """Do nothing."""
 
 
-@pytest.mark.parametrize("kind", ["threads", "tasks"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_refused_claim_is_raised_when_what_runs_has_ended(
     client: TaskTracker, url: str, task_type: str, kind: Kind
 ) -> None:
