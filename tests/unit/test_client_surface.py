@@ -21,8 +21,6 @@ TWINS = [
 ]
 ASYNC_ONLY = {"keeper_http"}
 """What threads of an asynchronous worker call with."""
-SYNC_ONLY = {"take_back"}
-"""Stops a job from outside, which a thread needs; a task of an event loop can be cancelled."""
 
 
 def test_the_list_of_names_is_sorted_and_whole() -> None:
@@ -50,7 +48,7 @@ def members(kind: type) -> dict[str, Any]:
     for each in reversed(kind.__mro__[:-1]):
         found |= vars(each)
     given = {sync_words(name): value for name, value in found.items()}
-    shown = {name for name in given if not name.startswith("_") or is_protocol(name)} - SYNC_ONLY
+    shown = {name for name in given if not name.startswith("_") or is_protocol(name)}
     return {name: given[name] for name in shown}
 
 

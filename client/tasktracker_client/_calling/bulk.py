@@ -289,7 +289,7 @@ def _outcomes_of(judged: _Outcomes, count: int, decoder: "msgspec.json.Decoder[T
 def _bodies(field: str, items: list[dict[str, Any]]) -> Iterator[tuple[bytes, int]]:
     written: list[bytes] = []
     size = 0
-    for item in map(json_of, items):
+    for item in [json_of(item) for item in items]:  # one that can't be written is told before any is sent
         if written and (len(written) == BULK_ITEMS_MAX or size + len(item) > _BODY_BYTES):
             yield _body(field, written), len(written)
             written, size = [], 0

@@ -15,7 +15,11 @@ from tasktracker_client._calling.settling import existing_task
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import (
     AlreadyRetried,
+    ConnectionFailed,
     OutcomeUnknown,
+    ProtocolError,
+    RateLimited,
+    ServerError,
     TaskExists,
     TaskTrackerError,
     WaitTimeout,
@@ -57,6 +61,10 @@ def retry(task_id: str, retries: Retries) -> Flow[RetriedTask]:
             return (yield from _retry_there_is(str(refused.details.get("newTaskId")), refused, retries))
         except OutcomeUnknown as unknown:
             doubt = unknown
+        except (ConnectionFailed, ServerError, RateLimited, ProtocolError) as error:
+            if doubt is None:
+                raise
+            raise OutcomeUnknown(f"an earlier call may have been carried out: {error}") from error
         task = yield from _seen(task_id, doubt, retries)
         if task.new_task_id is not None:
             return (yield from _retry_there_is(task.new_task_id, doubt, retries))
@@ -121,7 +129,14 @@ def _read(call: Call[T], patience: Patience) -> Flow[T]:
     while True:
         answer = yield call
         if isinstance(answer, httpx.Response) and answer.is_success:
-            patience.heard()
-            return call.decode(answer.content)
+            try:
+                found = call.decode(answer.content)
+            except ProtocolError as error:  # somebody else's, between here and the service
+                failure: TaskTrackerError = error
+            else:
+                patience.heard()
+                return found
+        else:
+            failure = failure_of_answer(answer)
         patience.check()
-        yield patience.lost(failure_of_answer(answer))
+        yield patience.lost(failure)

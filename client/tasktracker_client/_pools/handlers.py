@@ -1,5 +1,6 @@
 """The functions that do the work of a pool, by task type, with the types they are written for."""
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 import msgspec
 
 from tasktracker_client._exceptions import FailJob
+from tasktracker_client._pools.shutdown import ShutDown
 from tasktracker_client._working.async_job import AsyncJob
 from tasktracker_client._working.job import Job, JobState
 
@@ -60,7 +62,7 @@ class Handlers:
     def work(self, job: Job[Any]) -> None:
         """Do a job: its block completes it with what the function returns, or fails it."""
         with job:
-            with _exits_as_failures():
+            with _escapes_as_failures(_is_interrupt):
                 result = self._handlers[job.task_type].function(self._typed(job))
             if not job.ended:
                 job.complete(result)
@@ -68,7 +70,7 @@ class Handlers:
     async def awork(self, job: AsyncJob[Any]) -> None:
         """The same, awaited."""
         async with job:
-            with _exits_as_failures():
+            with _escapes_as_failures(_is_cancelled):
                 result = await self._handlers[job.task_type].function(self._typed(job))
             if not job.ended:
                 await job.complete(result)
@@ -83,9 +85,34 @@ class Handlers:
 
 
 @contextmanager
-def _exits_as_failures() -> Iterator[None]:
-    """A job that calls ``sys.exit`` has failed: released, it would be claimed and exit again without end."""
+def _escapes_as_failures(is_meant: Callable[[BaseException], bool]) -> Iterator[None]:
+    """What is no ``Exception`` fails the job as well, unless it is meant for the pool.
+
+    A job that calls ``sys.exit`` would be released, be claimed again and exit again, without end.
+    """
     try:
         yield
-    except SystemExit as exit:
-        raise RuntimeError(f"the job's code called sys.exit({exit.code!r})") from exit
+    except Exception:
+        raise
+    except BaseException as escaped:
+        if is_meant(escaped):
+            raise
+        raise RuntimeError(_told(escaped)) from escaped
+
+
+def _told(escaped: BaseException) -> str:
+    if isinstance(escaped, SystemExit):
+        return f"the job's code called sys.exit({escaped.code!r})"
+    return f"the job's code ended by {type(escaped).__name__}"
+
+
+def _is_interrupt(escaped: BaseException) -> bool:
+    """Of the main thread, where signals arrive."""
+    return isinstance(escaped, ShutDown | KeyboardInterrupt | GeneratorExit)
+
+
+def _is_cancelled(escaped: BaseException) -> bool:
+    """This task, and not one that the job awaited."""
+    task = asyncio.current_task()
+    is_ours = isinstance(escaped, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return is_ours or isinstance(escaped, KeyboardInterrupt | GeneratorExit)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from tasktracker_client._config import config_of
 from tasktracker_client._pools.handlers import Handler, Handlers
 from tasktracker_client._pools.options import PoolOptions, Run
 from tasktracker_client._pools.processes import run_processes
@@ -115,12 +116,14 @@ class WorkerPool:
         ``TaskTracker``.
 
         Raises ``ValueError`` where there is no function, ``TypeError`` where one's annotations can't be used,
-        and with ``until_empty`` ``ConnectionFailed`` where the service has been away for a minute.
+        what a claim was refused for, and with ``until_empty`` what kept the service from answering for a
+        minute, as a rule ``ConnectionFailed``.
         """
         if not self._handlers:
             raise ValueError("the pool has no functions; decorate one with `@pool.task(...)`")
         handlers = Handlers(self._handlers)
         options = self._options if concurrency is None else replace(self._options, concurrency=concurrency)
+        config_of(base_url, api_key, timeout=1.0, retries=None)  # what is wrong with it is told here
         run = Run(base_url=base_url, api_key=api_key, until_empty=until_empty)
         if self._kind == "tasks":
             asyncio.run(run_tasks(handlers, options, run, self._stops))
@@ -130,7 +133,7 @@ class WorkerPool:
             if self._kind == "processes":
                 run_processes(self._handlers, options, run, shutdown)
             else:
-                run_threads(handlers, options, run, shutdown)
+                run_threads(handlers, options, run, shutdown, self._stops)
 
     def stop(self) -> None:
         """Do what SIGTERM does, from any thread: ``run`` returns when what runs has ended or was released.

@@ -1,9 +1,10 @@
 """Jobs as tasks of an event loop: it claims whenever there is room, and only then."""
 
 import asyncio
+import signal
 import threading
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from tasktracker_client._async_client import AsyncTaskTracker
 from tasktracker_client._logging import logger
@@ -12,7 +13,11 @@ from tasktracker_client._pools.options import PoolOptions, Run
 from tasktracker_client._pools.shutdown import SIGNALS
 from tasktracker_client._pools.stops import Stops
 from tasktracker_client._working.async_job import AsyncJob
+from tasktracker_client._working.keeping import HASTE_SECONDS
 from tasktracker_client._working.worker import AsyncWorker
+
+_RELEASE_SECONDS: Final = 2 * HASTE_SECONDS
+"""For an end that is under way, and a release, when the service is away."""
 
 
 async def run_tasks(handlers: Handlers, options: PoolOptions, run: Run, stops: Stops) -> None:
@@ -20,9 +25,9 @@ async def run_tasks(handlers: Handlers, options: PoolOptions, run: Run, stops: S
     loop = asyncio.get_running_loop()
     async with AsyncTaskTracker(run.base_url, api_key=run.api_key) as client:
         worker = client.worker(*handlers.task_types, **options.of_worker(run.until_empty))
-        async with worker:
-            crew = _Crew(worker, handlers, options, run)
-            with _Signals(crew), stops.by(partial(loop.call_soon_threadsafe, crew.stop_gently)):
+        crew = _Crew(worker, handlers, options, run)
+        with _Signals(crew), stops.by(partial(loop.call_soon_threadsafe, crew.stop_gently)):
+            async with worker:
                 await crew.run()
 
 
@@ -109,7 +114,11 @@ class _Crew:
     async def _release(self) -> None:
         for task in self._running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._running:
+            await asyncio.wait(self._running, timeout=_RELEASE_SECONDS)
+        for task in self._running:
+            logger.warning("%s goes on though it was cancelled; released", task.get_name())
+        await self._worker.take_back("the worker shut down")
 
 
 class _Signals:
@@ -117,12 +126,15 @@ class _Signals:
 
     def __init__(self, crew: _Crew) -> None:
         self._crew = crew
-        self._is_main = threading.current_thread() is threading.main_thread()
+        is_main = threading.current_thread() is threading.main_thread()
+        self._signals = SIGNALS if is_main else ()
+        self._before = {each: signal.getsignal(each) for each in self._signals}
 
     def __enter__(self) -> None:
-        for each in SIGNALS if self._is_main else ():
+        for each in self._signals:
             asyncio.get_running_loop().add_signal_handler(each, self._crew.stop)
 
     def __exit__(self, *_: object) -> None:
-        for each in SIGNALS if self._is_main else ():
+        for each, handler in self._before.items():
             asyncio.get_running_loop().remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)

@@ -9,17 +9,19 @@ from tasktracker_client._logging import logger
 from tasktracker_client._pools.handlers import Handlers
 from tasktracker_client._pools.options import PoolOptions, Run
 from tasktracker_client._pools.shutdown import Shutdown
+from tasktracker_client._pools.stops import Stops
 from tasktracker_client._working.job import Job
 from tasktracker_client._working.worker import Worker
 
 _LOOK_SECONDS: Final = 0.1
 
 
-def run_threads(handlers: Handlers, options: PoolOptions, run: Run, shutdown: Shutdown) -> None:
+def run_threads(handlers: Handlers, options: PoolOptions, run: Run, shutdown: Shutdown, stops: Stops) -> None:
     """Work until the shutdown, or until there is nothing left."""
     with TaskTracker(run.base_url, api_key=run.api_key) as client, shutdown.handling():
         worker = client.worker(*handlers.task_types, **options.of_worker(run.until_empty))
-        with worker:
+        # The worker's own stop ends a claim that pauses, for the service is away.
+        with worker, stops.by(worker.stop):
             crew = _Crew(worker, handlers, options.concurrency)
             try:
                 _claim_on(crew, options, run, shutdown)

@@ -38,16 +38,18 @@ class AsyncJob(JobState[P]):
     ) -> bool:
         flow = self._leaving(error)
         patience = None if error is None or isinstance(error, Exception) else HASTE_SECONDS
-        while flow is not None:
-            try:
-                await self._end(flow, patience)
-            except JobEnded:  # by an end that was under way when this task was cancelled
-                break
-            except TaskTrackerError as problem:
-                flow = self._instead(error, problem)
-            else:
-                break
-        self._keeper.drop(self._held)
+        try:
+            while flow is not None:
+                try:
+                    await self._end(flow, patience)
+                except JobEnded:  # by an end that was under way when this task was cancelled
+                    break
+                except TaskTrackerError as problem:
+                    flow = self._instead(error, problem)
+                else:
+                    break
+        finally:
+            self._keeper.drop(self._held)
         return isinstance(error, Exception)
 
     async def progress(self, entry: JsonObjectLike = None, /, **fields: Any) -> None:
@@ -135,13 +137,18 @@ class AsyncJob(JobState[P]):
         self._held.check()
 
     async def _end(self, flow: Flow[T], patience: float | None = None) -> T:
-        """In a task that is waited for whatever happens to the caller: no end is half recorded."""
+        """In a task that is waited for whatever happens to the caller: no end is half recorded.
+
+        A cancelled caller waits for it in haste, for the service may be away.
+        """
         self._check_open()
         ending = asyncio.ensure_future(self._async_keeper.adrive(flow, patience))
         try:
             return await asyncio.shield(ending)
         except asyncio.CancelledError:
-            await asyncio.wait([ending])
+            if not (await asyncio.wait([ending], timeout=HASTE_SECONDS))[0]:
+                ending.cancel()
+                await asyncio.wait([ending])
             if not ending.cancelled():
                 ending.exception()  # it is about this end; leaving the block sees what is left to do
             raise

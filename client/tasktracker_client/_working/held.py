@@ -5,7 +5,14 @@ import time
 from typing import Final
 
 from tasktracker_client._config import Retries
-from tasktracker_client._errors import ApiError, CancelRequested, FencedOut, LeaseLost, TaskNotFound
+from tasktracker_client._errors import (
+    ApiError,
+    BadRequest,
+    CancelRequested,
+    FencedOut,
+    LeaseLost,
+    TaskNotFound,
+)
 from tasktracker_client._refs import Hold
 from tasktracker_client._working.outbox import Batch, Outbox
 
@@ -114,8 +121,9 @@ class Held:
 
     def check_told(self) -> None:
         """Raise, once, why an entry was refused that the job takes for reported."""
-        if self._refused is not None:
+        with self.lock:
             refused, self._refused = self._refused, None
+        if refused is not None:
             raise refused
 
     def check_open(self) -> None:
@@ -176,18 +184,25 @@ class Held:
     def unanswered(self, batch: Batch) -> None:
         """These entries may be stored; they are sent again after a pause."""
         with self.lock:
-            self.outbox.unanswered(len(batch.entries))
-            self._failures += 1
-            self._not_before = time.monotonic() + _PAUSES.pause(self._failures)
+            self._put_off(batch)
 
-    def refused(self, batch: Batch, error: ApiError) -> None:
-        """The service does not take these entries as they are."""
+    def _put_off(self, batch: Batch) -> None:
+        self.outbox.unanswered(len(batch.entries))
+        self._failures += 1
+        self._not_before = time.monotonic() + _PAUSES.pause(self._failures)
+
+    def refused(self, batch: Batch, error: ApiError) -> bool:
+        """The service does not take these entries as they are; false where that says nothing of them."""
         with self.lock:
             expected = error.details.get("expectedSeqId")
             if isinstance(error, FencedOut | TaskNotFound):
                 self._lost = self._lost or str(error)
             elif isinstance(expected, int):
                 self.outbox.expected(expected)
+            elif not isinstance(error, BadRequest):  # a key, or a way there, that is wrong just now
+                self._put_off(batch)
+                return False
             elif self.outbox.refused(len(batch.entries)):
                 self._refused = self._refused or error
             self.changed.notify_all()
+            return True

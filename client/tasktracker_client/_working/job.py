@@ -245,16 +245,18 @@ class Job(JobState[P]):
     ) -> bool:
         flow = self._leaving(error)
         patience = None if error is None or isinstance(error, Exception) else HASTE_SECONDS
-        while flow is not None:
-            try:
-                self._end(flow, patience)
-            except JobEnded:  # by another thread of it, meanwhile
-                break
-            except TaskTrackerError as problem:
-                flow = self._instead(error, problem)
-            else:
-                break
-        self._keeper.drop(self._held)
+        try:
+            while flow is not None:
+                try:
+                    self._end(flow, patience)
+                except JobEnded:  # by another thread of it, meanwhile
+                    break
+                except TaskTrackerError as problem:
+                    flow = self._instead(error, problem)
+                else:
+                    break
+        finally:
+            self._keeper.drop(self._held)
         return isinstance(error, Exception)
 
     def progress(self, entry: JsonObjectLike = None, /, **fields: Any) -> None:

@@ -63,20 +63,20 @@ def _next(held: Held, *, all_of_it: bool = False) -> Batch | None:
         return held.outbox.batch(now, all_of_it=all_of_it)
 
 
-def _send(held: Held, batch: Batch) -> Flow[bool]:
+def _send(held: Held, batch: Batch) -> Flow[TaskTrackerError | None]:
+    """Send it once; why it has to be sent again as it is, if so."""
     sent_at = time.monotonic()
     try:
         answer = yield from perform(_progress(held.hold, batch), ONCE)
-    except AWAY:
+    except AWAY as error:
         held.unanswered(batch)
-        return False
+        return error
     except ApiError as error:
-        held.refused(batch, error)
-        return not held.is_lost
+        return None if held.refused(batch, error) else error
     held.acknowledged(batch, sent_at)
     if answer.cancel_requested:
         held.cancelled()
-    return True
+    return None
 
 
 def _progress(hold: Hold, batch: Batch) -> Call[ReportedProgress]:
@@ -172,9 +172,12 @@ def _last(held: Held, until: float, takes_along: bool) -> Flow[Batch | None]:
         with held.lock:
             if takes_along and held.outbox.is_all(batch):
                 return batch
-        if (yield from _send(held, batch)) or held.is_lost:
+        problem = yield from _send(held, batch)
+        if problem is None:
             failures = 0
             continue
+        if not isinstance(problem, AWAY):
+            raise problem
         failures += 1
         if time.monotonic() > until:
             raise ConnectionFailed("the service was away for too long to take the job's progress")

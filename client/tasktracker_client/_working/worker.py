@@ -102,6 +102,9 @@ class _WorkerState:
         yield from give_back(self._keeper.held)
         yield from self._claims.give_back()
 
+    def _under_way(self) -> list[Held]:
+        return [each for each in self._keeper.held if not each.is_ended]
+
     def _check_ended(self, job: JobState[Any] | None) -> None:
         if job is not None and not (job.ended or job.lease_lost):
             raise RuntimeError(
@@ -165,7 +168,7 @@ class Worker(_WorkerState):
 
     def take_back(self, reason: str) -> None:
         """Release what is under way, whose code is told ``LeaseLost`` at its next call."""
-        held = [each for each in self._keeper.held if not each.is_ended]
+        held = self._under_way()
         try:
             self._keeper.drive(give_back(held), HASTE_SECONDS)
         finally:
@@ -177,9 +180,12 @@ class Worker(_WorkerState):
         self.stop()
         if self._keeper.is_forked:  # it is the parent's
             return
+        held = self._under_way()
         try:
             self._keeper.drive(self._give_back(), HASTE_SECONDS)
         finally:
+            for each in held:
+                each.lost("its worker was closed")
             self._keeper.close()
 
 
@@ -242,12 +248,24 @@ class AsyncWorker(_WorkerState):
             None if task is None else AsyncJob(task, task.params or {}, self._hold(task), self._async_keeper)
         )
 
+    async def take_back(self, reason: str) -> None:
+        """Release what is under way, whose code is told ``LeaseLost`` at its next call."""
+        held = self._under_way()
+        try:
+            await self._async_keeper.adrive(give_back(held), HASTE_SECONDS)
+        finally:
+            for each in held:
+                each.lost(reason)
+
     async def aclose(self) -> None:
         """Release what is under way, and end the threads that kept it."""
         self.stop()
         if self._keeper.is_forked:  # it is the parent's
             return
+        held = self._under_way()
         try:
             await self._async_keeper.adrive(self._give_back(), HASTE_SECONDS)
         finally:
+            for each in held:
+                each.lost("its worker was closed")
             await asyncio.to_thread(self._keeper.close)
