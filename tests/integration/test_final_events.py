@@ -166,7 +166,20 @@ async def a_debt_whose_log_was_put_away_without_an_answer(parts: Parts) -> None:
     await parts.ending.help([TASK])
 
 
+async def a_debt_whose_log_was_lost_before_a_closing_without_an_answer(parts: Parts) -> None:
+    """Such a closing removes nothing: that the log is not there is a loss, whatever became of the answer."""
+    await parts.append()
+    (ended,) = await parts.store.sweep_timeouts(10)
+    await parts.live.forget([(TASK, ended.ord)], gone=True)
+    parts.redis.lose_answer_to(b"timeout")
+    await parts.ending.close([ended], by_ender=True)
+    await parts.redis_is_back()
+    await parts.ending.help([TASK])
+
+
+LOSING = (entries_that_were_lost, a_debt_whose_log_was_lost_before_a_closing_without_an_answer)
 STORIES: list[Story] = [
+    a_debt_whose_log_was_lost_before_a_closing_without_an_answer,
     a_closing_whose_answer_was_lost,
     a_closing_whose_answer_was_lost_and_entries_that_came_before_it,
     a_debt_whose_log_was_put_away_without_an_answer,
@@ -190,7 +203,7 @@ def test_a_final_event_is_told_once(
         asyncio.run(tell(story, url, redis_url, keys))
 
         assert [message.split(b"\n")[0] for message in heard()] == [b"t|a"]
-        assert is_loss_told(url) == (story is entries_that_were_lost)
+        assert is_loss_told(url) == (story in LOSING)
 
 
 async def tell(story: Story, database_url: str, redis_url: str, keys: Keys) -> None:

@@ -72,25 +72,29 @@ class Ending:
         if not tasks:
             return
         closes = [_close_of(task, by_ender, own_entries.get(task.id, b"")) for task in tasks]
-        closed: list[Closed] = []
         try:
             closed = await self._live.close(closes)
-            await asyncio.gather(
-                *(
-                    self._settle(task, close, found, by_ender)
-                    for task, close, found in zip(tasks, closes, closed, strict=True)
-                    if not _is_settled(task, found, by_ender)
-                )
-            )
         except RedisUnavailable as error:
-            self._announcer.missed()
-            # What was answered before this is not told apart: each of them may be closed.
-            in_doubt = bool(closed) or error.may_be_done
-            await self._owe([task.id for task in tasks if task.seq_limit > 0], in_doubt)
+            await self._owe([task for task in tasks if task.seq_limit > 0], error)
+            return
         except TrackerError as error:
-            log.warning(
-                "closing %d logs is left to helpers: %s", len(tasks), error, extra={"action": "close_left"}
+            _tell_left([task.id for task in tasks], error)
+            return
+        await asyncio.gather(
+            *(
+                self._settle_or_owe(task, close, found, by_ender)
+                for task, close, found in zip(tasks, closes, closed, strict=True)
+                if not _is_settled(task, found, by_ender)
             )
+        )
+
+    async def _settle_or_owe(self, task: TaskState, close: Close, found: Closed, by_ender: bool) -> None:
+        try:
+            await self._settle(task, close, found, by_ender)
+        except RedisUnavailable as error:
+            await self._owe([task] if task.seq_limit > 0 else [], error)
+        except TrackerError as error:
+            _tell_left([task.id], error)
 
     async def _settle(self, task: TaskState, close: Close, found: Closed, by_ender: bool) -> None:
         """Append what raced the end, a page at a time; with the last of it, note what may have been lost.
@@ -135,13 +139,16 @@ class Ending:
         settled_upto = task.seq_limit if lost else close.history_upto
         await self._live.close([replace(close, leave=_left_by(by_ender), settled_upto=settled_upto)])
 
-    async def _owe(self, task_ids: Sequence[str], in_doubt: bool) -> None:
-        if not task_ids:
+    async def _owe(self, tasks: Sequence[TaskState], error: RedisUnavailable) -> None:
+        """Leave these to helpers; the last call about them failed by this."""
+        self._announcer.missed()
+        if not tasks:
             return
+        task_ids = [task.id for task in tasks]
         try:
-            await self._histories.owe(task_ids, in_doubt=in_doubt)
-        except TrackerError as error:
-            log.warning("%d logs are left open: %s", len(task_ids), error, extra={"action": "close_left"})
+            await self._histories.owe(task_ids, in_doubt=error.may_be_done)
+        except TrackerError as problem:
+            _tell_left(task_ids, problem)
 
     async def help(self, task_ids: Sequence[str]) -> None:
         """Close the logs of those tasks that have ended; forget logs of tasks that are gone."""
@@ -187,6 +194,12 @@ class Ending:
         """Stop helping."""
         if self._helping is not None:
             self._helping.cancel()
+
+
+def _tell_left(task_ids: Sequence[str], error: TrackerError) -> None:
+    log.warning(
+        "closing %d logs is left to helpers: %s", len(task_ids), error, extra={"action": "close_left"}
+    )
 
 
 def _carry(end: End, found: Peeked) -> None:

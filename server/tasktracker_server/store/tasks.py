@@ -88,19 +88,10 @@ class TaskStore:
         claimed: list[Row] = []
         for spare in _SPARE_HEADS:
             params = {"task_types": task_types, "spare": spare}
-            try:
-                rows = await self._claim("claim_many_types", params, claimers)
-            except TrackerError:
-                if claimed:  # those are in somebody's hands: the others find nothing this time
-                    break
-                raise
-            found = [row for row in rows if row[0] is not None]
-            claimed += found
-            if len(found) == len(rows):
-                break
-            served = {row[1] for row in found}
-            claimers = [claimer for claimer in claimers if claimer.n not in served]
-            if not claimers:
+            rows = await self._claim("claim_many_types", params, claimers)
+            claimed = [row for row in rows if row[0] is not None]
+            # What was claimed is answered now: a look that failed after it would leave it in nobody's hands.
+            if claimed or not rows:
                 break
         return claimed
 
