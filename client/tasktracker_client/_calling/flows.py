@@ -10,16 +10,13 @@ import httpx
 from tasktracker_client._calling import api
 from tasktracker_client._calling.calls import Call, Flow, Sleep, T
 from tasktracker_client._calling.patience import Patience
-from tasktracker_client._calling.retrying import failure_of_answer, perform
-from tasktracker_client._calling.settling import existing_task
+from tasktracker_client._calling.retrying import AWAY, failure_of_answer, perform
+from tasktracker_client._calling.settling import existing_task, seen
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import (
     AlreadyRetried,
-    ConnectionFailed,
     OutcomeUnknown,
     ProtocolError,
-    RateLimited,
-    ServerError,
     TaskExists,
     TaskTrackerError,
     WaitTimeout,
@@ -61,11 +58,11 @@ def retry(task_id: str, retries: Retries) -> Flow[RetriedTask]:
             return (yield from _retry_there_is(str(refused.details.get("newTaskId")), refused, retries))
         except OutcomeUnknown as unknown:
             doubt = unknown
-        except (ConnectionFailed, ServerError, RateLimited, ProtocolError) as error:
+        except AWAY as error:
             if doubt is None:
                 raise
             raise OutcomeUnknown(f"an earlier call may have been carried out: {error}") from error
-        task = yield from _seen(task_id, doubt, retries)
+        task = yield from seen(_look(task_id), doubt, retries)
         if task.new_task_id is not None:
             return (yield from _retry_there_is(task.new_task_id, doubt, retries))
         if attempt < retries.attempts:
@@ -75,7 +72,7 @@ def retry(task_id: str, retries: Retries) -> Flow[RetriedTask]:
 
 
 def _retry_there_is(new_task_id: str, doubt: TaskTrackerError, retries: Retries) -> Flow[RetriedTask]:
-    task = yield from _seen(new_task_id, doubt, retries)
+    task = yield from seen(_look(new_task_id), doubt, retries)
     if is_terminal(task.status):
         raise OutcomeUnknown(
             f"there is a retry, {new_task_id}, but it has ended: perhaps it is an earlier one"
@@ -83,11 +80,8 @@ def _retry_there_is(new_task_id: str, doubt: TaskTrackerError, retries: Retries)
     return RetriedTask(task.id, task.original_task_id or task.id, task.status, task.retry_count)
 
 
-def _seen(task_id: str, doubt: TaskTrackerError, retries: Retries) -> Flow[Task]:
-    try:
-        return (yield from perform(api.get(task_id, progress=False), retries))
-    except TaskTrackerError as unseen:
-        raise OutcomeUnknown(f"its answer was lost, and the task could not be read: {unseen}") from doubt
+def _look(task_id: str) -> Call[Task]:
+    return api.get(task_id, progress=False)
 
 
 def wait(task_id: str, timeout: float | None, retries: Retries, now: Callable[[], float]) -> Flow[Task]:
@@ -98,7 +92,7 @@ def wait(task_id: str, timeout: float | None, retries: Retries, now: Callable[[]
     patience = Patience(f"no word of task {task_id} in the time given", timeout, retries, now)
     while True:
         yield from _wait_for_one(task_id, patience)
-        task = yield from _read(api.get(task_id, progress=False), patience)
+        task = yield from _read(_look(task_id), patience)
         if task.status == "completed":
             return task
         if task.new_task_id is None:

@@ -5,7 +5,10 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+import httpx
+
 from tasktracker_client._calling.calls import Sleep
+from tasktracker_client._calling.retrying import failure_of_answer
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import (
     ApiError,
@@ -93,15 +96,13 @@ class Patience:
 
 
 def _given_up(error: Exception) -> Exception:
-    if isinstance(error, ApiError):
+    if isinstance(error, ApiError | ConnectionFailed):
         return error
-    failure = ProtocolError(str(error)) if isinstance(error, ProtocolError) else _no_answer(error)
+    if isinstance(error, httpx.RequestError):
+        return failure_of_answer(error)
+    failure = ProtocolError(str(error))
     failure.__cause__ = error
     return failure
-
-
-def _no_answer(error: Exception) -> ConnectionFailed:
-    return ConnectionFailed(f"no answer: {_said(error)}")
 
 
 def _said(error: Exception) -> str:

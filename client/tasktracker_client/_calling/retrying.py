@@ -13,10 +13,14 @@ from tasktracker_client._errors import (
     ConnectionFailed,
     OutcomeUnknown,
     ProtocolError,
+    RateLimited,
+    ServerError,
     TaskTrackerError,
 )
 from tasktracker_schema.errors import ErrorCode
 
+AWAY: Final = (ConnectionFailed, ServerError, RateLimited, ProtocolError)
+"""What passes: the service, or the way to it, is not itself."""
 _NEVER_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,

@@ -40,7 +40,7 @@ def started(look: Call[Task], worker_id: str | None) -> Settle[StartedTask]:
         is_ours = isinstance(error, WrongStatus) and error.details.get("workerId") == worker_id
         if not is_ours or worker_id is None or error.details.get("status") != "in_progress":
             return None
-        return _seen(look, error, retries, _as_started)
+        return _seen_as(_as_started, look, error, retries)
 
     return settle
 
@@ -50,7 +50,7 @@ def timed_out(look: Call[Task]) -> Settle[EndedTask]:
 
     def settle(error: ApiError, retries: Retries) -> Flow[EndedTask] | None:
         if isinstance(error, WrongStatus) and error.details.get("status") == "timeout":
-            return _seen(look, error, retries, _as_ended)
+            return _seen_as(_as_ended, look, error, retries)
         return None
 
     return settle
@@ -61,11 +61,16 @@ def _known(value: T) -> Flow[T]:
     yield  # makes it a flow, of no steps
 
 
-def _seen(look: Call[Task], error: ApiError, retries: Retries, read: Callable[[Task], T]) -> Flow[T]:
+def seen(look: Call[Task], doubt: TaskTrackerError, retries: Retries) -> Flow[Task]:
+    """The task as it is by now; raises ``OutcomeUnknown`` where it can't be read either."""
     try:
-        return read((yield from perform(look, retries)))
+        return (yield from perform(look, retries))
     except TaskTrackerError as unseen:
-        raise OutcomeUnknown(f"its answer was lost, and the task could not be read: {unseen}") from error
+        raise OutcomeUnknown(f"its answer was lost, and the task could not be read: {unseen}") from doubt
+
+
+def _seen_as(read: Callable[[Task], T], look: Call[Task], error: ApiError, retries: Retries) -> Flow[T]:
+    return read((yield from seen(look, error, retries)))
 
 
 def _as_started(task: Task) -> StartedTask:

@@ -9,12 +9,12 @@ import httpx
 
 from tasktracker_client._calling import api
 from tasktracker_client._calling.calls import Call, Flow, Sleep
-from tasktracker_client._calling.retrying import perform
+from tasktracker_client._calling.retrying import AWAY, perform
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import ApiError, TaskTrackerError
 from tasktracker_client._logging import logger
 from tasktracker_client._refs import Hold
-from tasktracker_client._working.keeping import AWAY, ONCE
+from tasktracker_client._working.keeping import ONCE
 from tasktracker_schema.answers import Task
 
 _PAUSES: Final = Retries(first_seconds=0.2, longest_seconds=10.0)

@@ -8,7 +8,7 @@ from tasktracker_client._calling import api
 from tasktracker_client._calling.bulk import Refused
 from tasktracker_client._calling.bulk import heartbeat as bulk_heartbeat
 from tasktracker_client._calling.calls import Call, Flow, Repeat, Sleep, json_of, reader
-from tasktracker_client._calling.retrying import perform
+from tasktracker_client._calling.retrying import AWAY, perform
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import (
     ApiError,
@@ -17,10 +17,7 @@ from tasktracker_client._errors import (
     FencedOut,
     LeaseLost,
     OutcomeUnknown,
-    ProtocolError,
-    RateLimited,
     SeqGap,
-    ServerError,
     TaskNotFound,
     TaskTrackerError,
 )
@@ -33,8 +30,6 @@ from tasktracker_schema.answers import Heartbeat, ReleasedTask, ReportedProgress
 T = TypeVar("T")
 
 ONCE: Final = Retries(attempts=1)
-AWAY: Final = (ConnectionFailed, ServerError, RateLimited, ProtocolError)
-"""What passes: the service, or the way to it, is not itself."""
 END_SECONDS: Final = 600.0
 """How long an end is tried while the service is away, which lapses no lease."""
 HASTE_SECONDS: Final = 5.0

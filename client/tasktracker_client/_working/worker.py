@@ -9,7 +9,6 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 import httpx
 
-from tasktracker_client._calling.calls import Flow
 from tasktracker_client._calling.driving import adrive, drive
 from tasktracker_client._config import Config
 from tasktracker_client._names import new_worker_id
@@ -97,11 +96,6 @@ class _WorkerState:
         self._claims.taken()
         return held
 
-    def _give_back(self) -> Flow[None]:
-        """Release whatever is held, and what a claim that was interrupted may have got."""
-        yield from give_back(self._keeper.held)
-        yield from self._claims.give_back()
-
     def _under_way(self) -> list[Held]:
         return [each for each in self._keeper.held if not each.is_ended]
 
@@ -180,12 +174,10 @@ class Worker(_WorkerState):
         self.stop()
         if self._keeper.is_forked:  # it is the parent's
             return
-        held = self._under_way()
         try:
-            self._keeper.drive(self._give_back(), HASTE_SECONDS)
+            self.take_back("its worker was closed")
+            self._keeper.drive(self._claims.give_back(), HASTE_SECONDS)
         finally:
-            for each in held:
-                each.lost("its worker was closed")
             self._keeper.close()
 
 
@@ -262,10 +254,8 @@ class AsyncWorker(_WorkerState):
         self.stop()
         if self._keeper.is_forked:  # it is the parent's
             return
-        held = self._under_way()
         try:
-            await self._async_keeper.adrive(self._give_back(), HASTE_SECONDS)
+            await self.take_back("its worker was closed")
+            await self._async_keeper.adrive(self._claims.give_back(), HASTE_SECONDS)
         finally:
-            for each in held:
-                each.lost("its worker was closed")
             await asyncio.to_thread(self._keeper.close)

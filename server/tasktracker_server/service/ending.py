@@ -75,26 +75,36 @@ class Ending:
         try:
             closed = await self._live.close(closes)
         except RedisUnavailable as error:
-            await self._owe([task for task in tasks if task.seq_limit > 0], error)
+            await self._owe(tasks, in_doubt=error.may_be_done)
             return
         except TrackerError as error:
             _tell_left([task.id for task in tasks], error)
             return
-        await asyncio.gather(
-            *(
-                self._settle_or_owe(task, close, found, by_ender)
-                for task, close, found in zip(tasks, closes, closed, strict=True)
-                if not _is_settled(task, found, by_ender)
-            )
-        )
+        open_still = [
+            (task, close, found)
+            for task, close, found in zip(tasks, closes, closed, strict=True)
+            if not _is_settled(task, found, by_ender)
+        ]
+        failures = await asyncio.gather(*(self._try_to_settle(*one, by_ender) for one in open_still))
+        for in_doubt in (False, True):
+            left = [
+                task
+                for (task, _, _), failure in zip(open_still, failures, strict=True)
+                if failure is not None and failure.may_be_done is in_doubt
+            ]
+            await self._owe(left, in_doubt=in_doubt)
 
-    async def _settle_or_owe(self, task: TaskState, close: Close, found: Closed, by_ender: bool) -> None:
+    async def _try_to_settle(
+        self, task: TaskState, close: Close, found: Closed, by_ender: bool
+    ) -> RedisUnavailable | None:
+        """Settle it, or say why its log stays open and is owed; each by the last call about itself."""
         try:
             await self._settle(task, close, found, by_ender)
         except RedisUnavailable as error:
-            await self._owe([task] if task.seq_limit > 0 else [], error)
+            return error
         except TrackerError as error:
             _tell_left([task.id], error)
+        return None
 
     async def _settle(self, task: TaskState, close: Close, found: Closed, by_ender: bool) -> None:
         """Append what raced the end, a page at a time; with the last of it, note what may have been lost.
@@ -139,14 +149,16 @@ class Ending:
         settled_upto = task.seq_limit if lost else close.history_upto
         await self._live.close([replace(close, leave=_left_by(by_ender), settled_upto=settled_upto)])
 
-    async def _owe(self, tasks: Sequence[TaskState], error: RedisUnavailable) -> None:
-        """Leave these to helpers; the last call about them failed by this."""
-        self._announcer.missed()
+    async def _owe(self, tasks: Sequence[TaskState], *, in_doubt: bool) -> None:
+        """Leave these to helpers; ``in_doubt``: their logs may have been closed all the same."""
         if not tasks:
             return
-        task_ids = [task.id for task in tasks]
+        self._announcer.missed()
+        task_ids = [task.id for task in tasks if task.seq_limit > 0]
+        if not task_ids:
+            return
         try:
-            await self._histories.owe(task_ids, in_doubt=error.may_be_done)
+            await self._histories.owe(task_ids, in_doubt=in_doubt)
         except TrackerError as problem:
             _tell_left(task_ids, problem)
 

@@ -20,8 +20,8 @@ if state and L[4] and L[4] ~= ARGV[2] then return {'OTHER', 0, 0} end
 local found = 'GONE'
 local proof = state == 't' and L[3] or L[2]
 local is_ours = string.sub(ticket, 1, #INCARNATION) == INCARNATION
--- This server was not restarted since the seed: what removed the log is the close whose answer was lost. That
--- removed it because all was stored, and told the end.
+-- This server was not restarted since the seed: what removed the log is taken to be the close whose answer was
+-- lost, which removes it when all is stored, and then tells the end.
 local was_closed = ARGV[14] == '1' and not state and is_ours
 local proven = ticket == '' or was_closed or (proof == ticket and is_ours)
 local last = 0
