@@ -141,9 +141,24 @@ def test_serve_says_so_when_it_cannot_listen(database_url: str, redis_url: str, 
     assert not any("Traceback" in each.stderr for each in told)
 
 
-def test_doctor_leaves_nothing_behind_where_nothing_was(tmp_path: Path) -> None:
-    looked = run("doctor", data_dir=str(tmp_path / "data"))
+@pytest.mark.parametrize("is_there", [False, True], ids=["no directory", "an empty one"])
+def test_doctor_leaves_nothing_behind_where_nothing_was(data_dir: Path, is_there: bool) -> None:
+    if is_there:
+        data_dir.mkdir()
+
+    looked = run("doctor", data_dir=str(data_dir))
 
     assert findings(looked.stdout)["embedded stores"] == "ok"
-    assert f"{tmp_path / 'data'} is not there yet" in looked.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert f"serve and dev make theirs in {data_dir}" in looked.stdout
+    assert list(data_dir.parent.rglob("*")) == ([data_dir] if is_there else [])
+
+
+def test_doctor_fails_where_stores_can_not_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    looked = run("doctor", data_dir=str(tmp_path / "file" / "data"))
+
+    assert looked.returncode == 1
+    assert findings(looked.stdout)["embedded stores"] == "FAIL"
+    assert "can't be made: Not a directory." in looked.stdout
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]

@@ -45,6 +45,16 @@ class Parts(NamedTuple):
         assert outcome.ended
         return await self.row()
 
+    async def ended_with_all(self) -> TaskState:
+        """The same, by an end that saw the log whole: nothing is owed."""
+        (found,) = await self.live.peek([TASK])
+        (outcome,) = await self.store.end(
+            [End(TASK, "completed", attempt=1, peeked=found.whole, proof=found.proof)]
+        )
+        assert isinstance(outcome, EndOutcome)
+        assert not outcome.live_debt
+        return await self.row()
+
     async def row(self) -> TaskState:
         (row,) = await self.histories.ends([TASK])
         assert row is not None
@@ -177,8 +187,22 @@ async def a_debt_whose_log_was_lost_before_a_closing_without_an_answer(parts: Pa
     await parts.ending.help([TASK])
 
 
-LOSING = (entries_that_were_lost, a_debt_whose_log_was_lost_before_a_closing_without_an_answer)
+async def entries_lost_before_a_closing_without_an_answer(parts: Parts) -> None:
+    """The end carried what was there; the log was gone when it was to be closed, and nobody heard so."""
+    await parts.seed()
+    ended = await parts.ended_with_all()
+    await parts.live.forget([(TASK, ended.ord)], gone=True)
+    await parts.close_and_lose_the_answer(ended)
+    await parts.ending.help([TASK])
+
+
+LOSING = (
+    entries_that_were_lost,
+    a_debt_whose_log_was_lost_before_a_closing_without_an_answer,
+    entries_lost_before_a_closing_without_an_answer,
+)
 STORIES: list[Story] = [
+    entries_lost_before_a_closing_without_an_answer,
     a_debt_whose_log_was_lost_before_a_closing_without_an_answer,
     a_closing_whose_answer_was_lost,
     a_closing_whose_answer_was_lost_and_entries_that_came_before_it,
@@ -227,6 +251,7 @@ async def tell_by(story: Story, lossy: LossyRedis, database_url: str, keys: Keys
         row = (await histories.ends([TASK]))[0]
         assert row is not None
         assert not row.live_debt
+        assert not row.live_doubt
     finally:
         await ending.aclose()
         await client.aclose()

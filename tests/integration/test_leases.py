@@ -82,7 +82,7 @@ def test_a_lease_is_over_only_after_its_time_and_a_grace(url: str) -> None:
     moved = "update tracker_tasks set lease_expires_at = {0}, lease_check_at = {0}"
     run_sql(url, moved.format("now() - interval '0.6 s'"))
     (lapse,) = sweep(url)
-    assert (lapse.now.id, lapse.now.status, lapse.attempt, lapse.task_type, lapse.ready) == (
+    assert (lapse.now.id, lapse.now.status, lapse.attempt, lapse.now.task_type, lapse.ready) == (
         "t-1", "pending", 1, "encode", True
     )  # fmt: skip
 

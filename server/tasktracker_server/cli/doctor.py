@@ -16,6 +16,7 @@ from tasktracker_server.cli.findings import Finding, Level
 from tasktracker_server.cli.machine_checks import machine_findings
 from tasktracker_server.cli.options import settings_flags
 from tasktracker_server.cli.stores import with_stores
+from tasktracker_server.embedded import EmbeddedError, check_place
 from tasktracker_server.settings import SETTINGS, InvalidSettings, Settings
 
 COLORS: Final = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
@@ -27,8 +28,8 @@ SUBJECT_WIDTH: Final = 21
 def doctor(**flags: object) -> None:
     """Check settings, database, Redis and machine; exit with 1 when something fails.
 
-    Without URLs the embedded stores are started and checked: those of the data directory, or where it is not
-    there yet, in a temporary one.
+    Without URLs the embedded stores are started and checked: those of the data directory, or where it holds
+    none yet, in a temporary one.
     """
     failed = False
     for finding in chain(machine_findings(), _settings_findings(flags)):
@@ -62,20 +63,28 @@ def _store_findings(settings: Settings) -> Iterator[Finding]:
                 yield Finding(Level.OK, "embedded stores", f"start, on {where}")
             yield from database_findings(complete)
             yield from redis_findings(complete.redis_url or "")
-    except click.ClickException as error:
-        yield Finding(Level.FAIL, "embedded stores", error.message)
+    except (click.ClickException, EmbeddedError) as error:
+        yield Finding(Level.FAIL, "embedded stores", str(error))
 
 
 @contextmanager
 def _on_what_is_there(settings: Settings) -> Iterator[tuple[Settings, str]]:
     """The settings to try, and where that is: looking leaves no stores behind that were not there."""
-    if settings.data_dir.exists() or (settings.database_url and settings.redis_url):
+    if (settings.database_url and settings.redis_url) or _holds_something(settings.data_dir):
         yield settings, str(settings.data_dir)
         return
+    check_place(settings.data_dir)
     with TemporaryDirectory(prefix="tasktracker-doctor-") as folder:
         Path(folder).chmod(0o711)  # for the account that PostgreSQL runs under where we are root
-        where = f"a temporary folder; {settings.data_dir} is not there yet, serve and dev make it"
+        where = f"a temporary folder; serve and dev make theirs in {settings.data_dir}"
         yield msgspec.structs.replace(settings, data_dir=Path(folder)), where
+
+
+def _holds_something(folder: Path) -> bool:
+    try:
+        return any(folder.expanduser().iterdir())
+    except OSError:
+        return False
 
 
 def _tell(finding: Finding) -> None:

@@ -28,7 +28,6 @@ class ReleaseOutcome(NamedTuple):
     """Who released its latest attempt before this call; empty where that was not said."""
     released_to: str
     """The status that led to."""
-    task_type: str
     ready: bool
     """It can be claimed now."""
     now: TaskState | None
@@ -76,6 +75,5 @@ class Lapse(NamedTuple):
     """A task taken back from its worker: to the queue, or to its end."""
 
     attempt: int
-    task_type: str
     ready: bool
     now: TaskState

@@ -15,13 +15,13 @@ from typing import NamedTuple
 from tasktracker_server.embedded.accounts import Account
 from tasktracker_server.embedded.errors import EmbeddedError, NotInstalled
 from tasktracker_server.embedded.locks import mark_ephemeral
-from tasktracker_server.embedded.places import check_reachable, open_data_dir
+from tasktracker_server.embedded.places import check_place, check_reachable, open_data_dir
 from tasktracker_server.embedded.postgres import Postgres
 from tasktracker_server.embedded.sharing import Share
 from tasktracker_server.embedded.store import Store
 from tasktracker_server.embedded.valkey import Valkey
 
-__all__ = ["EmbeddedError", "NotInstalled", "Stores", "ephemeral", "running"]
+__all__ = ["EmbeddedError", "NotInstalled", "Stores", "check_place", "ephemeral", "running"]
 
 
 class Stores(NamedTuple):

@@ -11,7 +11,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,6 +46,23 @@ def check_reachable(folder: Path, account: Account) -> None:
             "one above it, is closed to others. Choose one like /var/lib/tasktracker with --data-dir, or "
             "run as an ordinary user."
         )
+
+
+def check_place(data_dir: Path) -> None:
+    """Refuse a directory where stores can't be kept; one that is not there yet is made for a moment.
+
+    Raises:
+        EmbeddedError: it can't be made, written to, or entered by the stores' user.
+    """
+    folder = data_dir.expanduser().resolve()
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        open_data_dir(folder)
+        check_reachable(folder, Account.of(folder))
+    finally:
+        for place in missing:
+            with suppress(OSError):
+                place.rmdir()
 
 
 def make_private(folder: Path, account: Account) -> None:

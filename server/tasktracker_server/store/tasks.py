@@ -37,7 +37,8 @@ I = TypeVar("I", bound=Item)  # noqa: E741 - the conventional name for an item t
 
 _CLAIM_TRIES = 6
 _SPARE_HEADS = (64, 1_024, 16_384)
-"""How many tasks of each type are looked at beyond those wanted: others may be at the first ones."""
+"""How many tasks of each type are looked at beyond those wanted, if it takes more looks: others may be at the
+first ones. What a deeper look reads is shared by its types."""
 
 
 class TaskStore:
@@ -87,7 +88,8 @@ class TaskStore:
         """Looks deeper into the queues where others were at all that stood in front."""
         claimed: list[Row] = []
         for spare in _SPARE_HEADS:
-            params = {"task_types": task_types, "spare": spare}
+            shared = max(_SPARE_HEADS[0], spare // len(task_types))
+            params = {"task_types": task_types, "spare": shared}
             rows = await self._claim("claim_many_types", params, claimers)
             claimed = [row for row in rows if row[0] is not None]
             # What was claimed is answered now: a look that failed after it would leave it in nobody's hands.
@@ -125,7 +127,7 @@ class TaskStore:
     async def release(self, releases: Sequence[Release]) -> list[ReleaseOutcome | TrackerError | None]:
         """Hand tasks back to the queue."""
         return await self._decide(
-            "release", releases, lambda row: ReleaseOutcome._make((*row[:8], _state(row[8:])))
+            "release", releases, lambda row: ReleaseOutcome._make((*row[:7], _state(row[7:])))
         )
 
     async def cancel(self, cancels: Sequence[Cancel]) -> list[CancelOutcome | TrackerError | None]:
@@ -163,7 +165,7 @@ class TaskStore:
         anew.
         """
         rows = await self._database.fetch("sweep_leases", {"limit": limit, "grace": grace, "pause": pause})
-        lapsed = [Lapse._make((*row[:3], _state(row[3:]))) for row in rows if row[0] is not None]
+        lapsed = [Lapse._make((*row[:2], _state(row[2:]))) for row in rows if row[0] is not None]
         return lapsed, len(rows) == limit
 
     async def promote(self, limit: int) -> list[tuple[str, str]]:

@@ -58,7 +58,13 @@ end
 if last <= upto then
   redis.call('DEL', seq, progress)
   if leave ~= 'key' and not was_closed and not L[5] and (proven or ARGV[13] ~= '') then tell() end
-  if leave == 'nothing' then
+  if leave == 'nothing' and not proven and ARGV[13] == '' then
+    -- Should this answer get lost, an absent log would pass for one that this has closed and told. What takes
+    -- the loss down removes the mark.
+    redis.call('HSET', live, 's', 'x', 'ord', ARGV[2])
+    redis.call('HDEL', live, 'k')
+    redis.call('PEXPIRE', live, 86400000)
+  elseif leave == 'nothing' then
     redis.call('DEL', live)
   elseif leave == 'tombstone' and state then
     redis.call('PEXPIRE', live, 60000)

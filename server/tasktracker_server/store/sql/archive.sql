@@ -14,6 +14,7 @@ grown as (
     set history_upto = coalesce(w.last_seq, t.history_upto),
         history_bytes = t.history_bytes + coalesce(octet_length(w.entries), 0),
         live_debt = t.live_debt and not w.settles,
+        live_doubt = t.live_doubt and not w.settles,
         lost_to = case when w.settles and w.lost and (t.live_debt or not w.if_owed)
                             and t.seq_limit > coalesce(w.last_seq, t.history_upto)
                        then t.seq_limit else t.lost_to end

@@ -1,9 +1,10 @@
 -- As claim.sql for claimers that take several types: looks at the head of each type's queue, then takes
 -- the best of all heads. Ordered by (priority, place) over all types; the order of types means nothing.
--- Where others were at all of a head, the last row says so, by nulls: there may be more behind it.
+-- Where nothing is got although a head is as long as it may be, the last row says so, by nulls: others were
+-- at all of it, and there may be more behind.
 {claimers}
 heads as materialized (
-    select head.id from unnest(%(task_types)s::text[]) as wanted(task_type)
+    select head.id, wanted.task_type from unnest(%(task_types)s::text[]) as wanted(task_type)
     cross join lateral (
         select id from tracker_tasks
         where status = 'pending' and ready and task_type = wanted.task_type and timeout_at > now()
@@ -20,6 +21,6 @@ picked as materialized (
 {claimed}
 union all
 select null, null, null, {task}
-from (select count(*) as there from heads) h, (select count(*) as got from picked) p, (select count(*) as wanted from slots) s
-left join tracker_tasks t on false
-where p.got < least(s.wanted, h.there)
+from (select count(*) as wanted from slots) s left join tracker_tasks t on false
+where s.wanted > 0 and not exists (select from picked)
+      and exists (select from heads group by task_type having count(*) = s.wanted + %(spare)s)

@@ -27,7 +27,7 @@ released as (
       and not (w.untouched and l.touched)
     returning t.*
 )
-select l.id, l.status, l.attempt, l.worker_id, l.released_by, l.released_to, l.task_type, coalesce(r.ready, false),
+select l.id, l.status, l.attempt, l.worker_id, l.released_by, l.released_to, coalesce(r.ready, false),
        r.id, r.status, r.ord, r.updated_at, r.result, r.error, r.new_task_id, r.history_upto, r.seq_limit,
        r.seed_ticket, coalesce(r.live_debt, false), l.task_type
 from locked l left join released r on r.id = l.id

@@ -33,7 +33,7 @@ lapsed as (
     from due d where t.id = d.id and d.until <= now() - %(grace)s * interval '1 second'
     returning t.*
 )
-select l.attempt, l.task_type, l.ready,
+select l.attempt, l.ready,
        l.id, l.status, l.ord, l.updated_at, l.result, l.error, l.new_task_id, l.history_upto, l.seq_limit,
        l.seed_ticket, l.live_debt, l.task_type
 from due d left join lapsed l on l.id = d.id
