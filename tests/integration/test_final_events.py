@@ -166,6 +166,15 @@ async def a_closing_whose_answer_was_lost_and_entries_that_came_before_it(parts:
     await parts.ending.help([TASK])
 
 
+async def a_closing_whose_answer_was_lost_and_entries_that_came_after_it(parts: Parts) -> None:
+    """They are refused, but a log was begun for them that knows nothing of the one before."""
+    await parts.append()
+    await parts.end_and_lose_the_answer()
+    await parts.live.append([Append(TASK, [b"{}"], None, 1, "w")])
+    for _ in range(2):
+        await parts.ending.help([TASK])
+
+
 async def a_debt_whose_log_was_put_away_without_an_answer(parts: Parts) -> None:
     """All was stored already; what was lost is the answer to what only removes the log."""
     await parts.append()
@@ -206,6 +215,7 @@ STORIES: list[Story] = [
     a_debt_whose_log_was_lost_before_a_closing_without_an_answer,
     a_closing_whose_answer_was_lost,
     a_closing_whose_answer_was_lost_and_entries_that_came_before_it,
+    a_closing_whose_answer_was_lost_and_entries_that_came_after_it,
     a_debt_whose_log_was_put_away_without_an_answer,
     a_repeat_of_an_end_without_entries,
     a_repeat_of_an_end_with_entries,

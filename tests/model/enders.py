@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from model import observer, postgres_steps, redis_steps
 from model.scenario import Scenario
-from model.state import TERMINAL, Closing, Ender, Facts, Ghost, Move, Peek, Redis, Row, World
+from model.state import TERMINAL, Closing, Ender, Entries, Facts, Ghost, Move, Peek, Redis, Row, World
 
 IDLE = frozenset({"done", "crashed"})
 
@@ -25,6 +25,7 @@ def ender_moves(world: World, who: int, me: Ender, scenario: Scenario) -> Iterat
         yield _redis_away(away, who, me, scenario)
         if me.step == "close":
             yield _reply_lost(away, who, me, scenario)
+            yield _request_lost(away, who, me, scenario)
 
 
 def _may_look(world: World, scenario: Scenario) -> bool:
@@ -43,7 +44,10 @@ def _peek(world: World, who: int, me: Ender, scenario: Scenario) -> Move:
     seen = redis_steps.peek(world.redis, len(world.ghost.accepted), scenario.page)
     if scenario.rules.commit_before_close:
         return f"{me.name}: PEEK -> {seen.entries}", world.after(who, me._replace(step="commit", peek=seen))
-    redis, _ = redis_steps.close(world.redis, 0, None, True, scenario.page, scenario.rules)
+    nothing = Facts(0, 0, None, live_debt=False)
+    redis, _ = redis_steps.close(
+        world.redis, nothing, True, scenario.page, scenario.rules, by_winner=me.winner
+    )
     return f"{me.name}: SEAL -> {seen.entries}", world.after(
         who, me._replace(step="commit", peek=seen), redis=redis
     )
@@ -78,9 +82,7 @@ def _close(world: World, who: int, me: Ender, scenario: Scenario) -> Move:
     assert me.facts is not None
     rules = scenario.rules
     keep = (me.facts.live_debt and rules.debt_keeps_the_key) or _leaves_tombstone(me, scenario)
-    redis, closing = redis_steps.close(
-        world.redis, me.facts.history_upto, me.facts.seed_ticket, keep, scenario.page, rules
-    )
+    redis, closing = redis_steps.close(world.redis, me.facts, keep, scenario.page, rules, by_winner=me.winner)
     if me.peek is not None:
         closing = closing._replace(proven=me.peek.proof == me.facts.seed_ticket)
     told = f"{me.name}: CLOSE -> {_shown(closing)}"
@@ -136,7 +138,7 @@ def _tell(world: World, who: int, me: Ender, scenario: Scenario) -> Move:
 
 
 def _owe(world: World, who: int, me: Ender, scenario: Scenario) -> Move:
-    row = postgres_steps.owe(world.row)
+    row = postgres_steps.owe(world.row, me.in_doubt)
     return _unclosed(f"{me.name}: PG notes the debt", world, who, me, row)
 
 
@@ -150,12 +152,22 @@ def _redis_away(world: World, who: int, me: Ender, scenario: Scenario) -> Move:
 
 
 def _reply_lost(world: World, who: int, me: Ender, scenario: Scenario) -> Move:
-    """CLOSE was done, but its reply was lost on the way: to the caller this looks like "not done"."""
+    """CLOSE was done, but its reply was lost on the way: the caller can't tell it from the other case."""
     _, following = _close(world, who, me, scenario)
-    deleted = following.redis.live is None and world.redis.live is not None
-    unheard = world.ghost._replace(close_unheard=world.ghost.close_unheard or deleted)
-    after = world._replace(redis=following.redis, ghost=unheard)
-    return _close_failed(f"{me.name}: CLOSE is done, its reply lost", after, who, me, scenario)
+    after = _unheard(world._replace(redis=following.redis), me, world.ghost.lost)
+    doubting = me._replace(in_doubt=scenario.rules.unheard_close_is_doubted)
+    return _close_failed(f"{me.name}: CLOSE is done, its reply lost", after, who, doubting, scenario)
+
+
+def _request_lost(world: World, who: int, me: Ender, scenario: Scenario) -> Move:
+    """The connection broke before Redis read what it was asked."""
+    after = _unheard(world, me, ())
+    doubting = me._replace(in_doubt=scenario.rules.unheard_close_is_doubted)
+    return _close_failed(f"{me.name}: CLOSE is lost on its way", after, who, doubting, scenario)
+
+
+def _unheard(world: World, me: Ender, lost: Entries) -> World:
+    return world._replace(ghost=world.ghost._replace(unheard=lost)) if me.winner else world
 
 
 def _close_failed(told: str, world: World, who: int, me: Ender, scenario: Scenario) -> Move:
@@ -185,7 +197,7 @@ def _leaves_tombstone(me: Ender, scenario: Scenario) -> bool:
 
 
 def _over(me: Ender, step: str) -> Ender:
-    return me._replace(step=step, peek=None, facts=None, closing=None)
+    return me._replace(step=step, peek=None, facts=None, closing=None, in_doubt=False)
 
 
 def crash(me: Ender) -> Ender:

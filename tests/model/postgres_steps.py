@@ -68,14 +68,15 @@ def commit(row: Row, attempt: int, peek: Peek, rules: Rules) -> Row:
     )
 
 
-def owe(row: Row) -> Row:
-    """Leave a debt after the fact: the commit went well, but Redis could not be closed."""
-    return row._replace(live_debt=True)
+def owe(row: Row, in_doubt: bool) -> Row:
+    """Leave a debt after the fact: the commit went well, but Redis was not closed, or nobody knows."""
+    doubt = row.live_doubt or (in_doubt and not row.live_debt)
+    return row._replace(live_debt=True, live_doubt=doubt)
 
 
 def facts(row: Row) -> Facts:
     """Read what finish() needs."""
-    return Facts(row.history_upto, row.seq_limit, row.seed_ticket, row.live_debt)
+    return Facts(row.history_upto, row.seq_limit, row.seed_ticket, row.live_debt, row.live_doubt)
 
 
 def record(row: Row, upto: int, closing: Closing, may_tell: bool, rules: Rules) -> tuple[Row, bool]:
@@ -96,6 +97,7 @@ def record(row: Row, upto: int, closing: Closing, may_tell: bool, rules: Rules) 
         row._replace(
             history=history,
             live_debt=row.live_debt and not pays,
+            live_doubt=row.live_doubt and not pays,
             lost_to=row.seq_limit if tells else row.lost_to,
         ),
         True,

@@ -159,7 +159,7 @@ def _check_told(world: World, scenario: Scenario) -> None:
         silent = [seq for seq in silent if not _is_known_double_fault(world, seq)]
     if silent:
         raise BrokenPromise(TOLD, f"{silent} lost, but only told up to {max(last, row.lost_to)}")
-    if ghost.redis_lost_data or ghost.ticket_expired or ghost.close_unheard:
+    if ghost.redis_lost_data or ghost.ticket_expired:
         return
     if row.history != tuple(range(1, last + 1)) or row.lost_to > last:
         raise BrokenPromise(NO_FALSE_GAP, f"stored {row.history}, told lost up to {row.lost_to}")
@@ -168,10 +168,12 @@ def _check_told(world: World, scenario: Scenario) -> None:
 def _is_known_double_fault(world: World, seq: int) -> bool:
     """The one documented exclusion: two faults, and a worker that writes while its task ends.
 
-    The winner died between its commit and the record of its close, *and* Redis lost an entry accepted after
-    the winner's PEEK before a helper came.  Nobody is left who knows that there was such an entry.
+    The winner died between its commit and the record of its close, or got no reply to its close,
+    *and* Redis lost an entry accepted after the winner's PEEK before a helper came.  Nobody is left who knows
+    that there was such an entry.
     """
     ghost = world.ghost
-    if ghost.known_at_commit < 0 or ghost.winner_done or not ghost.redis_lost_data:
+    is_unclosed = not ghost.winner_done or (ghost.unheard is not None and seq not in ghost.unheard)
+    if ghost.known_at_commit < 0 or not is_unclosed or not ghost.redis_lost_data:
         return False
     return seq in ghost.lost and ghost.accepted.index(seq) >= ghost.known_at_commit

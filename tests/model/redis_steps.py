@@ -9,7 +9,20 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from model.rules import Rules
-from model.state import CLOSED, LIVE, PARKED, SEEDING, Closing, Entries, Grant, Live, Peek, Redis, Ticket
+from model.state import (
+    CLOSED,
+    LIVE,
+    PARKED,
+    SEEDING,
+    Closing,
+    Entries,
+    Facts,
+    Grant,
+    Live,
+    Peek,
+    Redis,
+    Ticket,
+)
 
 OK, NEED_SEED, NEED_VERIFY, NEED_BLOCK = "OK", "NEED_SEED", "NEED_VERIFY", "NEED_BLOCK"
 STALE, ENDED, AGAIN, DRAIN = "STALE", "ENDED", "AGAIN", "DRAIN"
@@ -144,25 +157,35 @@ def _proof(redis: Redis, live: Live) -> Ticket | None:
 
 
 def close(
-    redis: Redis, upto: int, row_ticket: Ticket | None, keep: bool, page: int, rules: Rules
+    redis: Redis, found: Facts, keep: bool, page: int, rules: Rules, *, by_winner: bool
 ) -> tuple[Redis, Closing]:
-    """End the key for good, and return what PostgreSQL lacks beyond ``upto`` (at most ``page`` entries).
+    """End the key for good, and return what PostgreSQL lacks (at most ``page`` entries).
 
     Nothing can have been lost since the last seed iff the key knows the row's ticket, in the run it was made
-    under. ``keep`` leaves the closed key as evidence even where nothing is left to store.
+    under; or iff it does not, in that run, because a CLOSE removed it whose reply was lost. That is so where
+    the row is in doubt, as the winner's PEEK saw the ticket; not if a mark tells that its CLOSE did not,
+    or if there are entries: a flush and a purchase that came late may have given the ticket to another key.
+    ``keep`` leaves the closed key as evidence even where nothing is left to store.
     """
-    live = redis.live
+    live, upto, row_ticket = redis.live, found.history_upto, found.seed_ticket
     empty = Redis(incarnation=redis.incarnation)
-    if live is None:
-        return empty, Closing(gone=True, kept=False, rest=(), whole=True, proven=False)
-    seeding = live.state == SEEDING
+    gone = Closing(gone=True, kept=False, rest=(), whole=True, proven=False)
+    seeding = live is not None and live.state == SEEDING
     if seeding and not rules.close_ends_the_ticket:
-        return redis, Closing(gone=True, kept=False, rest=(), whole=True, proven=True)
-    proof = _proof(redis, live)
+        return redis, gone._replace(proven=True)
+    proof = None if live is None else _proof(redis, live)
     proven = proof is not None and proof == row_ticket and (rules.ticket_is_a_proof or not seeding)
+    is_ours = row_ticket is not None and row_ticket.incarnation == redis.incarnation
+    is_marked = live is not None and live.lost
+    if found.live_doubt and is_ours and not (proven or redis.entries or is_marked):
+        return empty, gone._replace(proven=True)
+    marks = by_winner and not keep and row_ticket is not None and rules.unproven_close_leaves_a_mark
+    if live is None:
+        return _marked(empty, gone) if marks else (empty, gone)
     rest = tuple(seq for seq in redis.entries if seq > upto)
     if not rest and not keep:
-        return empty, Closing(gone=False, kept=False, rest=(), whole=True, proven=proven)
+        closing = gone._replace(gone=False, proven=proven)
+        return _marked(empty, closing) if marks and not proven else (empty, closing)
     pending = None if rules.close_ends_the_pending_ticket else live.ticket
     closed = live._replace(
         state=CLOSED,
@@ -172,6 +195,10 @@ def close(
     )
     kept = redis._replace(live=closed) if rest else empty._replace(live=closed)
     return kept, Closing(False, True, rest[:page], len(rest) <= page, proven)
+
+
+def _marked(empty: Redis, closing: Closing) -> tuple[Redis, Closing]:
+    return empty._replace(live=Live(CLOSED, lost=True)), closing._replace(kept=True)
 
 
 def drop(redis: Redis, upto: int, whole: bool, tombstone: bool, rules: Rules) -> Redis:

@@ -46,6 +46,8 @@ class Rules(NamedTuple):
     helpers_wait_for_the_winner: bool = True
     unproven_commit_owes: bool = True
     failed_close_owes: bool = True
+    unheard_close_is_doubted: bool = True
+    unproven_close_leaves_a_mark: bool = True
     debt_keeps_the_key: bool = True
     debt_lasts_to_the_last_page: bool = True
     loss_is_told_with_the_rest: bool = True

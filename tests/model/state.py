@@ -29,6 +29,7 @@ class Row(NamedTuple):
     seq_limit: int = 0
     history: Entries = ()
     live_debt: bool = False
+    live_doubt: bool = False
     seed_ticket: Ticket | None = None
     seed_start: int = 0
     lost_to: int = 0
@@ -40,7 +41,10 @@ class Row(NamedTuple):
 
 
 class Live(NamedTuple):
-    """The hash ``live:<id>``; while it is being seeded, ``attempt`` and ``parked`` are its last fence."""
+    """The hash ``live:<id>``; while it is being seeded, ``attempt`` and ``parked`` are its last fence.
+
+    ``lost``: the winner's CLOSE found that something may be.
+    """
 
     state: str
     attempt: int = 0
@@ -51,6 +55,7 @@ class Live(NamedTuple):
     ticket: Ticket | None = None
     seeded_with: Ticket | None = None
     verify_due: bool = False
+    lost: bool = False
 
 
 class Redis(NamedTuple):
@@ -89,6 +94,7 @@ class Facts(NamedTuple):
     seq_limit: int
     seed_ticket: Ticket | None
     live_debt: bool
+    live_doubt: bool = False
 
 
 class Closing(NamedTuple):
@@ -125,6 +131,7 @@ class Ender(NamedTuple):
     peek: Peek | None = None
     facts: Facts | None = None
     closing: Closing | None = None
+    in_doubt: bool = False
 
 
 class Shift(NamedTuple):
@@ -153,7 +160,8 @@ class Ghost(NamedTuple):
     ``accepted``: the entries answered, in order; ``lost``: those that Redis itself lost before they were
     stored; ``claimed``: the newest attempt whose claim was answered; ``known_at_commit``: how many entries
     had been accepted at the winner's PEEK; ``told``: the history and ``lost_to`` that an answered end
-    promised; ``close_unheard``: a CLOSE deleted the key, but its caller got no reply.
+    promised; ``unheard``: the winner's CLOSE got no reply; what had
+    been lost by then, if it was done.
     """
 
     accepted: Entries = ()
@@ -166,7 +174,7 @@ class Ghost(NamedTuple):
     redis_lost_data: bool = False
     ticket_expired: bool = False
     claimed_unfenced: bool = False
-    close_unheard: bool = False
+    unheard: Entries | None = None
 
 
 class Budget(NamedTuple):

@@ -65,6 +65,8 @@ FAULTS = [
     Fault("helpers_wait_for_the_winner", TWO_ENDS, NO_FALSE_GAP),
     Fault("unproven_commit_owes", FLUSHED_AT_END, TOLD),
     Fault("failed_close_owes", AWAY_THEN_FLUSHED, TOLD),
+    Fault("unheard_close_is_doubted", AWAY_AT_END, NO_FALSE_GAP),
+    Fault("unproven_close_leaves_a_mark", AWAY_THEN_FLUSHED, TOLD),
     Fault("debt_keeps_the_key", AWAY_AT_END, NO_FALSE_GAP),
     Fault("debt_lasts_to_the_last_page", LONG_REST, TOLD),
     Fault("loss_is_told_with_the_rest", FLUSHED_AT_END, TOLD),

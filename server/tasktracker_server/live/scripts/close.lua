@@ -13,17 +13,24 @@
 -- once: a tombstone remembers it.
 local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
 local upto, page_bytes, ticket, leave = tonumber(ARGV[1]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local L = redis.call('HMGET', live, 's', 'g', 'k', 'ord', 'told')
+local L = redis.call('HMGET', live, 's', 'g', 'k', 'ord', 'told', 'lost')
 local state = L[1]
 if state and L[4] and L[4] ~= ARGV[2] then return {'OTHER', 0, 0} end
 
 local found = 'GONE'
 local proof = state == 't' and L[3] or L[2]
 local is_ours = string.sub(ticket, 1, #INCARNATION) == INCARNATION
--- This server was not restarted since the seed: what removed the log is taken to be the close whose answer was
--- lost, which removes it when all is stored, and then tells the end.
-local was_closed = ARGV[14] == '1' and not state and is_ours
-local proven = ticket == '' or was_closed or (proof == ticket and is_ours)
+local is_whole = proof == ticket and is_ours
+-- A row is in doubt only if the log was whole before its end. The close whose answer was lost removes such a log
+-- when all is stored, tells the end, and would have left a mark where the log was gone already; what is here
+-- now, without entries, was made since by somebody who found none.
+local was_closed = ARGV[14] == '1' and is_ours and not is_whole and not L[6]
+  and redis.call('EXISTS', progress) == 0
+if was_closed and state then
+  redis.call('DEL', live)
+  state = false
+end
+local proven = ticket == '' or is_whole or was_closed
 local last = 0
 if state and state ~= 't' then
   found = 'CLOSED'
@@ -59,9 +66,9 @@ if last <= upto then
   redis.call('DEL', seq, progress)
   if leave ~= 'key' and not was_closed and not L[5] and (proven or ARGV[13] ~= '') then tell() end
   if leave == 'nothing' and not proven and ARGV[13] == '' then
-    -- Should this answer get lost, an absent log would pass for one that this has closed and told. What takes
-    -- the loss down removes the mark.
-    redis.call('HSET', live, 's', 'x', 'ord', ARGV[2])
+    -- Should this answer get lost, a log that is not there would pass for one that this has closed and told.
+    -- Whoever has written the loss down removes the mark.
+    redis.call('HSET', live, 's', 'x', 'ord', ARGV[2], 'lost', 1)
     redis.call('HDEL', live, 'k')
     redis.call('PEXPIRE', live, 86400000)
   elseif leave == 'nothing' then
