@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,13 @@ from tasktracker_server.store.migrate import migrate
 READY_SECONDS: Final = 60.0
 """Long: many start at once on a small machine."""
 STOP_SECONDS: Final = 30.0
+
+
+def free_port() -> int:
+    """A port where nobody listens just now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
 
 
 class PairNotThere(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from services import Service, free_port
 from tasktracker_client import AsyncTaskTracker, Retries, Task, TaskTracker
 
 from .both import Loop, blocking
@@ -87,6 +87,11 @@ def held(client: TaskTracker, task_type: str) -> Task:
 @pytest.fixture
 def unused_url() -> str:
     """Where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return f"http://127.0.0.1:{port}"
+    return f"http://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def own_service(database_url: str, redis_url: str, redis_prefix: str) -> Iterator[Service]:
+    """A service that a test may end; it comes back at the same address."""
+    with Service(database_url, redis_url, redis_prefix=redis_prefix, port=free_port()) as started:
+        yield started

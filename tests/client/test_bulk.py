@@ -108,3 +108,16 @@ def test_what_is_no_task_is_told_before_anything_is_sent(client: TaskTracker, ta
         client.cancel_many([ids[0], 7])  # type: ignore[list-item]
 
     assert client.get(ids[0]).status == "pending"
+
+
+def test_an_item_that_can_not_be_written_is_told_before_anything_is_sent(
+    connect: Connect, through: Through, task_type: str
+) -> None:
+    """It is of a later call than the first ones."""
+    proxy = through()
+    many = [NewTask(task_type=task_type, params={"n": n}) for n in range(1_500)]
+    many.append(NewTask(task_type=task_type, params={"n": object()}))
+    with pytest.raises(TypeError, match="object"):
+        connect(proxy.url).register_many(many)
+
+    assert proxy.requests == []

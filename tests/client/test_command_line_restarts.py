@@ -1,25 +1,13 @@
 """The command line while the service is restarted."""
 
 import json
-import socket
-from collections.abc import Iterator
 
 import psutil  # type: ignore[import-untyped]
-import pytest
 
 from services import Service, wait_for
 from tasktracker_client import TaskTracker
 
 from .command_line import SECONDS, Shell
-
-
-@pytest.fixture
-def own_service(database_url: str, redis_url: str, redis_prefix: str) -> Iterator[Service]:
-    """A service that comes back at the same port."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with Service(database_url, redis_url, redis_prefix=redis_prefix, port=port) as service:
-        yield service
 
 
 def connected(pid: int) -> bool:

@@ -267,6 +267,21 @@ def test_a_retry_that_has_ended_meanwhile_is_not_made_again(
     assert len(list(client.tasks(original_task_id=held.id))) == 2
 
 
+def test_a_retry_whose_repeats_are_refused_may_have_been_made(
+    lossy: TaskTracker, proxy: Proxy, client: TaskTracker, held: Task
+) -> None:
+    """The task has no retry yet when it is looked at: the lost call may be on its way."""
+    client.fail(held)
+    lost, busy = Answered("502 Bad Gateway", b"<html>"), Answered("503 Service Unavailable", b"<html>")
+    fates = iter([lost])
+    proxy.rule = lambda method, path: next(fates, busy) if path.endswith("/retry") else None
+    with pytest.raises(sdk.OutcomeUnknown):
+        lossy.retry(held)
+
+    assert client.get(held).new_task_id is None
+    assert proxy.count("/retry") > 1
+
+
 def test_a_time_out_is_cleared_up(lossy: TaskTracker, proxy: Proxy, client: TaskTracker, held: Task) -> None:
     proxy.rule = first(1, Dropped())
     ended = lossy.time_out(held)

@@ -10,7 +10,7 @@ import tasktracker_client as sdk
 from tasktracker_client import Task, TaskTracker
 
 from .conftest import Connect, Through
-from .proxy import Swallowed, always
+from .proxy import Answered, Swallowed, always, first
 
 
 class Later:
@@ -136,6 +136,16 @@ def test_the_time_given_is_kept_by_a_service_that_says_nothing(
         client.wait(held, timeout=1)
 
     assert time.monotonic() - began < 8.0
+
+
+def test_a_page_of_a_proxy_in_between_is_passed_over(
+    connect: Connect, through: Through, client: TaskTracker, held: Task
+) -> None:
+    page = Answered("200 OK", b"<html>be back soon</html>", "Content-Type: text/html\r\n")
+    patient = connect(through(first(2, page)).url)
+    client.complete(held, 1)
+
+    assert patient.wait(held, timeout=20).result == 1
 
 
 def test_nobody_is_waited_for_who_was_never_there(client: TaskTracker) -> None:

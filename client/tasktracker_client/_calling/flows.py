@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 import httpx
@@ -28,8 +27,6 @@ from tasktracker_schema.status import is_terminal
 
 _POLL_SECONDS: Final = 30
 """One look of ``wait``: shorter than the idle limits of common proxies (60 s)."""
-_GRACE_SECONDS: Final = 2.0
-"""How late an answer may be beyond the caller's own time."""
 
 
 def register(call: Call[RegisteredTask], retries: Retries, exist_ok: bool) -> Flow[RegisteredTask]:
@@ -109,7 +106,7 @@ def _wait_for_one(task_id: str, patience: Patience) -> Flow[None]:
     while True:
         seconds = math.ceil(max(0.0, min(longest, patience.left)))
         look = api.progress_page(task_id, after_seq_id=SEQ_ID_MAX, limit=1, wait_seconds=seconds)
-        page = yield from _read(replace(look, at_most=_GRACE_SECONDS + patience.left - seconds), patience)
+        page = yield from _read(look, patience)
         if page.final:
             return
         longest = _POLL_SECONDS
@@ -121,7 +118,7 @@ def _wait_for_one(task_id: str, patience: Patience) -> Flow[None]:
 def _read(call: Call[T], patience: Patience) -> Flow[T]:
     """The answer, as soon as there is one in the time given."""
     while True:
-        answer = yield call
+        answer = yield patience.in_time(call)
         if isinstance(answer, httpx.Response) and answer.is_success:
             try:
                 found = call.decode(answer.content)

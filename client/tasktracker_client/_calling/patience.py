@@ -3,11 +3,12 @@
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import httpx
 
-from tasktracker_client._calling.calls import Sleep
+from tasktracker_client._calling.calls import Call, Sleep, T
 from tasktracker_client._calling.retrying import failure_of_answer
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import (
@@ -21,6 +22,8 @@ from tasktracker_client._errors import (
 
 GIVE_UP_SECONDS: Final = 300.0
 """Without a word from the service for so long, what had been heard of before is given up."""
+_GRACE_SECONDS: Final = 2.0
+"""How late an answer may be beyond the caller's own time."""
 STEADY_SECONDS: Final = 5.0
 """A connection that lived so long was a good one, even if it told nothing."""
 
@@ -59,6 +62,10 @@ class Patience:
     def left(self) -> float:
         """Seconds until the caller's own time is over."""
         return self._deadline - self._now()
+
+    def in_time(self, call: Call[T]) -> Call[T]:
+        """The call, to be answered not much later than the caller's own time is over."""
+        return replace(call, at_most=max(0.0, self.left - call.wait_seconds) + _GRACE_SECONDS)
 
     def check(self) -> None:
         """Raise ``WaitTimeout`` when the caller's own time is over."""

@@ -217,7 +217,7 @@ def _read_pages(
         wait_seconds = math.ceil(max(0.0, min(wait_seconds, patience.left)))
         call = api.progress_page(task_id, after_seq_id=after, wait_seconds=wait_seconds)
         try:
-            page = call.decode(_body(answered((yield call))))
+            page = call.decode(_body(answered((yield patience.in_time(call)))))
         except (Muted, ProtocolError, *LOST) as error:
             patience.check()
             yield patience.lost(error, cursor.after)
@@ -272,7 +272,7 @@ def _tell_end(task_id: str, cursor: Cursor, patience: Patience) -> Following:
     call = api.get(task_id, progress=False)
     while not cursor.is_done:
         try:
-            task = call.decode(_body(answered((yield call))))
+            task = call.decode(_body(answered((yield patience.in_time(call)))))
         except (Muted, ProtocolError, *LOST) as error:
             patience.check()
             yield patience.lost(error, cursor.after)

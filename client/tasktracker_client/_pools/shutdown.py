@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
@@ -11,9 +12,8 @@ from typing import Any, Final
 from tasktracker_client._logging import logger
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-
-
 _UNINTERRUPTED_SECONDS: Final = 2
+_SAME_MOMENT_SECONDS: Final = 0.2
 
 
 class ShutDown(BaseException):
@@ -41,6 +41,7 @@ class Shutdown:
         self._is_parked = False
         self._is_handling = False
         self._is_asked = False
+        self._stopped_at = 0.0
         self._handled = threading.RLock()
         self._signalled: SimpleQueue[str | None] = SimpleQueue()
         self.is_stopped = False
@@ -95,25 +96,25 @@ class Shutdown:
     def parked(self, claim: Callable[[], Any]) -> Any:
         """Claim, unless or until it is time to stop; ``None`` then."""
         try:
-            self._is_parked = True
-            if self.is_stopped:
-                return None
-            claimed = claim()
-            self._is_parked = False
-            return claimed
-        except _Unparked:
+            try:
+                self._is_parked = True
+                return None if self.is_stopped else claim()
+            finally:
+                self._is_parked = False
+        except _Unparked:  # of the claim, or of the last moment of its block
             return None
-        finally:
-            self._is_parked = False
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.is_over:
             return
         if self.is_stopped:
+            if self._is_asked and time.monotonic() < self._stopped_at + _SAME_MOMENT_SECONDS:
+                return  # one of the two is that of `stop`
             self.is_over = True
             if self._raises:
                 raise ShutDown
             return
+        self._stopped_at = time.monotonic()
         self.is_stopped = True
         self._signalled.put(signal.Signals(number).name)
         if self._is_parked:

@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -26,9 +28,14 @@ async def run_tasks(handlers: Handlers, options: PoolOptions, run: Run, stops: S
     async with AsyncTaskTracker(run.base_url, api_key=run.api_key) as client:
         worker = client.worker(*handlers.task_types, **options.of_worker(run.until_empty))
         crew = _Crew(worker, handlers, options, run)
-        with _Signals(crew), stops.by(partial(loop.call_soon_threadsafe, crew.stop_gently)):
+        with _Signals(crew), stops.by(partial(_tell, loop, crew.stop_gently)):
             async with worker:
                 await crew.run()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
+    with suppress(RuntimeError):  # it has closed by now, and the run is over
+        loop.call_soon_threadsafe(what)
 
 
 class _Crew:

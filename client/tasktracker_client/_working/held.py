@@ -198,6 +198,9 @@ class Held:
             if isinstance(error, FencedOut | TaskNotFound):
                 self._lost = self._lost or str(error)
             elif isinstance(expected, int):
+                if self._failures:  # numbered anew, and again not as the service expects
+                    self._not_before = time.monotonic() + _PAUSES.pause(self._failures)
+                self._failures += 1
                 self.outbox.expected(expected)
             elif not isinstance(error, BadRequest):  # a key, or a way there, that is wrong just now
                 self._put_off(batch)

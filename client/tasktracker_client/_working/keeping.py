@@ -167,16 +167,17 @@ def _last(held: Held, until: float, takes_along: bool) -> Flow[Batch | None]:
         with held.lock:
             if takes_along and held.outbox.is_all(batch):
                 return batch
+        left = len(held.outbox)
         problem = yield from _send(held, batch)
-        if problem is None:
+        if problem is None and len(held.outbox) < left:
             failures = 0
             continue
-        if not isinstance(problem, AWAY):
+        if problem is not None and not isinstance(problem, AWAY):
             raise problem
         failures += 1
         if time.monotonic() > until:
             raise ConnectionFailed("the service was away for too long to take the job's progress")
-        yield Sleep(_PAUSES.pause(failures))
+        yield Sleep(_PAUSES.pause(failures) if problem or failures > 1 else 0.0)  # numbered anew: at once
     return None
 
 

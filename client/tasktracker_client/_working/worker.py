@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
@@ -20,6 +19,7 @@ from tasktracker_client._working.held import Held
 from tasktracker_client._working.job import Job, JobState
 from tasktracker_client._working.keeper import AsyncKeeper, Beats, Keeper, ThreadBeats
 from tasktracker_client._working.keeping import HASTE_SECONDS, give_back
+from tasktracker_client._working.stop import Stop
 from tasktracker_schema.answers import Task
 from tasktracker_schema.limits import LEASE_SECONDS_MIN
 from tasktracker_schema.names import JsonObject
@@ -68,12 +68,12 @@ class _WorkerState:
         self._wait_seconds = 0 if until_empty else wait_seconds
         self._latest_seconds = latest_seconds
         self._until_empty = until_empty
-        self._stopped = threading.Event()
+        self._stop: Final = Stop()
 
     @property
     def stopping(self) -> bool:
         """Whether ``stop`` was called."""
-        return self._stopped.is_set()
+        return self._stop.is_set()
 
     def stop(self) -> None:
         """Claim nothing more; the iteration ends after the job under way. Safe from any thread.
@@ -81,7 +81,7 @@ class _WorkerState:
         A claim that waits is not interrupted: it ends within its ``wait_seconds``, and a task it brought is
         still done.
         """
-        self._stopped.set()
+        self._stop.set()
 
     def _hold(self, task: Task) -> Held:
         hold = Hold(task.id, self.worker_id, task.attempt)
@@ -156,8 +156,8 @@ class Worker(_WorkerState):
     def take(self, wait_seconds: int) -> Job[JsonObject] | None:
         """The same for a caller that does several jobs at once, and sees to each of them."""
         self._keeper.check_process()
-        flow = self._claims.claim(wait_seconds, self._stopped.is_set)
-        task = drive(flow, self._config, self._http, sleep=self._stopped.wait)
+        flow = self._claims.claim(wait_seconds, self._stop.is_set)
+        task = drive(flow, self._config, self._http, sleep=self._stop.sleep)
         return None if task is None else Job(task, task.params or {}, self._hold(task), self._keeper)
 
     def take_back(self, reason: str) -> None:
@@ -234,7 +234,7 @@ class AsyncWorker(_WorkerState):
     async def take(self, wait_seconds: int) -> AsyncJob[JsonObject] | None:
         """The same for a caller that does several jobs at once, and sees to each of them."""
         self._keeper.check_process()
-        flow = self._claims.claim(wait_seconds, self._stopped.is_set)
+        flow = self._claims.claim(wait_seconds, self._stop.is_set)
         task = await adrive(flow, self._config, self._http)
         return (
             None if task is None else AsyncJob(task, task.params or {}, self._hold(task), self._async_keeper)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
-import socket
 import threading
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 import redis
 
+from client.proxy import Answered, Proxy, always
+from client.proxy import first as first_ones
 from services import Service, wait_for
 from tasktracker_client import TaskTracker
 
@@ -63,20 +63,6 @@ def test_a_third_of_everything_lost(
         seen = client.get(task)
         assert (seen.status, seen.attempt) == ("completed", 1)
         assert [entry["number"] for entry in entries(client, task)] == list(range(400))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@pytest.fixture
-def own_service(database_url: str, redis_url: str, redis_prefix: str) -> Iterator[Service]:
-    """A service that a test may end; it comes back at the same address."""
-    with Service(database_url, redis_url, redis_prefix=redis_prefix, port=free_port()) as started:
-        yield started
 
 
 def test_the_service_away_in_a_job_its_end_and_its_claim(own_service: Service, task_type: str) -> None:
@@ -153,6 +139,34 @@ def test_numbers_go_on_where_the_live_store_lost_a_task(
     assert [entry["number"] for entry in found] == list(range(3, 10))
     assert numbers[0] > 3
     assert numbers == list(range(numbers[0], numbers[0] + 7))
+
+
+def test_entries_wait_for_a_key_that_is_wrong_just_now(client: TaskTracker, url: str, task_type: str) -> None:
+    task = client.register(task_type)
+    body = b'{"code":"unauthorized","message":"who are you?","details":{}}'
+    refused = first_ones(3, Answered("401 Unauthorized", body), "/progress")
+    with Proxy(url, refused) as proxy, TaskTracker(proxy.url) as own, own.worker(task_type) as worker:
+        with one(worker) as job:
+            for number in range(3):
+                job.progress(number=number)
+            assert wait_for(lambda: job._held.outbox.is_empty, 20)
+        assert proxy.count("/progress") >= 4
+    assert [entry["number"] for entry in entries(client, task)] == [0, 1, 2]
+
+
+def test_numbers_that_are_refused_for_ever_are_not_sent_in_haste(
+    client: TaskTracker, url: str, task_type: str
+) -> None:
+    """Nothing but a broken service says so."""
+    task = client.register(task_type)
+    body = b'{"code":"seq_gap","message":"not that one","details":{"expectedSeqId":7}}'
+    refused = always(Answered("409 Conflict", body), "/progress")
+    with Proxy(url, refused) as proxy, TaskTracker(proxy.url) as own, own.worker(task_type) as worker:
+        job = one(worker)
+        job.progress(number=1)
+        assert not wait_for(lambda: job._held.outbox.is_empty, 3.0)
+        assert 2 <= proxy.count("/progress") < 10
+    assert entries(client, task) == []
 
 
 def test_an_interrupted_claim_keeps_nothing(

@@ -323,11 +323,12 @@ def test_a_refused_claim_is_raised_when_what_runs_has_ended(
         pool.run(url)
 
 
-def test_handlers_are_put_back(client: TaskTracker, url: str, task_type: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_handlers_are_put_back(client: TaskTracker, url: str, task_type: str, kind: Kind) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     threads = set(threading.enumerate())
-    pool = WorkerPool(concurrency=1)
-    pool.task(task_type)(_nothing)
+    pool = WorkerPool(concurrency=1, pool=kind)
+    pool.task(task_type)(_anothing if kind == "tasks" else _nothing)
     pool.run(url, until_empty=True)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     assert set(threading.enumerate()) <= threads
