@@ -17,6 +17,7 @@ class Exit(IntEnum):
     CANCELLED = 4
     REFUSED = 5
     NO_ANSWER = 6
+    NOT_WRITTEN = 7
     WAIT_OVER = 124
     NOT_TRACKED = 125
     NOT_RUNNABLE = 126
@@ -33,6 +34,7 @@ MEANINGS: Final = {
     Exit.CANCELLED: "the task was cancelled",
     Exit.REFUSED: "the service refused the call",
     Exit.NO_ANSWER: "the service does not answer, or can't",
+    Exit.NOT_WRITTEN: "the output can't be written, or a file not be read",
     Exit.WAIT_OVER: "--timeout is over; the task goes on",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
 }
@@ -70,6 +72,8 @@ def told(error: Exception) -> tuple[str, Exit] | None:
         return str(error), Exit.REFUSED
     if isinstance(error, TaskTrackerError):
         return str(error), Exit.NO_ANSWER
+    if isinstance(error, OSError):
+        return str(error), Exit.NOT_WRITTEN
     return None
 
 

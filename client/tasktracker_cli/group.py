@@ -64,6 +64,8 @@ class LazyGroup(click.Group):
             line = told(error)
             if line is None:
                 raise
+            if line[1] is Exit.NOT_WRITTEN:
+                _close_stdout()
             where = f"{address()}: " if line[1] is Exit.NO_ANSWER else ""
             click.echo(f"tasktracker: {where}{line[0]}", err=True)
             ctx.exit(line[1])

@@ -103,8 +103,12 @@ def run(
 
 def _description(command: Sequence[str]) -> dict[str, Any]:
     """What is registered of a command; bytes that are no UTF-8 are told, not kept."""
+    try:
+        directory = os.getcwd()
+    except OSError:
+        directory = "(removed)"
     plain = [
-        each.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for each in (*command, os.getcwd())
+        each.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for each in (*command, directory)
     ]
     return {"command": plain[:-1], "directory": plain[-1], "host": socket.gethostname()}
 

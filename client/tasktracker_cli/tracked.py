@@ -67,6 +67,15 @@ def _warn(text: str) -> None:
     click.echo(f"tasktracker: {text}", err=True)
 
 
+def _withdraw(tracker: TaskTracker, hold: Hold) -> None:
+    """End a task whose command was not started, whether it was taken for that or not; in haste."""
+    config = tracker.config
+    hasty = TaskTracker(config.base_url, api_key=config.api_key, timeout=5.0, retries=2)
+    with suppress(TaskTrackerError), hasty:
+        if hasty.cancel(hold, reason="Its command was not started.").status == "in_progress":
+            hasty.fail(hold, retry=False)
+
+
 @contextmanager
 def tracked(
     tracker: TaskTracker, task_type: str, lease_seconds: int, request: dict[str, Any]
@@ -77,11 +86,10 @@ def tracked(
     registered = tracker.register(task_type, run_at=hidden_until, max_attempts=1, **request)
     try:
         tracker.start(registered, worker_id=worker_id, lease_seconds=lease_seconds)
-    except TaskTrackerError:
-        with suppress(TaskTrackerError):
-            tracker.cancel(registered, reason="Its command was not started.")
+        task = tracker.get(registered, progress=False)
+    except BaseException:  # a Ctrl-C too: nobody else is to do it
+        _withdraw(tracker, Hold(registered.task_id, worker_id, 1))
         raise
-    task = tracker.get(registered, progress=False)
     held = Held(Hold(task.id, worker_id, task.attempt), lease_seconds)
     keeper = Keeper(tracker.config, None, ThreadBeats)
     try:

@@ -8,9 +8,6 @@ from tasktracker_cli.output import write_value
 from tasktracker_cli.service import client, service_options
 from tasktracker_cli.showing import READ_ATTEMPTS
 
-PATIENT_ATTEMPTS = 40
-"""Some five minutes: a restart of the service is waited out."""
-
 
 @click.command(epilog=exit_codes(*ENDINGS))
 @click.argument("task_id", metavar="TASK", type=values.task_id)
@@ -35,8 +32,5 @@ def wait(task_id: str, timeout: int | None) -> None:
 
 def wait_for(task_id: str, timeout: int | None) -> None:
     """Print the task's result once it has completed; raises what ``TaskTracker.wait`` raises."""
-    with client(READ_ATTEMPTS) as tracker:
-        # A service that is not there at all is told at once.
-        tracker.get(task_id, progress=False)
-    with client(PATIENT_ATTEMPTS) as tracker:
+    with client(READ_ATTEMPTS) as tracker:  # a service that was never there is told soon
         write_value(tracker.wait(task_id, timeout).result)

@@ -94,7 +94,7 @@ class AsyncTaskTracker:
         await self.aclose()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._config.base_url!r})"
+        return f"{type(self).__name__}({self._config.address!r})"
 
     async def aclose(self) -> None:
         """Close the connections, unless they are those of your own ``httpx.AsyncClient``."""

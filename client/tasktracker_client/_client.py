@@ -88,7 +88,7 @@ class TaskTracker:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._config.base_url!r})"
+        return f"{type(self).__name__}({self._config.address!r})"
 
     def close(self) -> None:
         """Close the connections, unless they are those of your own ``httpx.Client``."""

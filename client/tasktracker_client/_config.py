@@ -4,7 +4,8 @@ import os
 import random
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+
+import httpx
 
 DEFAULT_URL: Final = "http://127.0.0.1:3002"
 
@@ -46,6 +47,23 @@ class Config:
     timeout: float
     """Seconds a call may take, beside the time it asked to wait."""
     retries: Retries
+    pid: int = field(default_factory=os.getpid, repr=False)
+    """The process it was made in."""
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether this process was forked off the one it was made in: sockets and threads stayed there."""
+        return os.getpid() != self.pid
+
+    def check_process(self) -> None:
+        """Raise ``RuntimeError`` in a process that was forked off: answers there may be the other one's."""
+        if self.is_forked:
+            raise RuntimeError("this client was opened before a fork; open one in the process that uses it")
+
+    @property
+    def address(self) -> str:
+        """Where the service is, without a name and password."""
+        return str(httpx.URL(self.base_url, userinfo=b""))
 
     @property
     def headers(self) -> dict[str, str]:
@@ -59,11 +77,13 @@ class Config:
 _USER_AGENT: Final = "tasktracker-client"
 
 
-def _has_host(parts: SplitResult) -> bool:
+def _is_base(url: str) -> bool:
     try:
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is no number
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
         return False
+    is_whole = parts.scheme in ("http", "https") and parts.host and parts.port != 0
+    return bool(is_whole) and not (parts.query or parts.fragment or any(map(str.isspace, url)))
 
 
 def config_of(
@@ -73,12 +93,11 @@ def config_of(
 
     Raises ``ValueError`` where the URL is not one of HTTP, or the key can't be sent.
     """
-    url = base_url or os.environ.get("TASK_TRACKER_URL") or DEFAULT_URL
+    url = (base_url or os.environ.get("TASK_TRACKER_URL") or DEFAULT_URL).strip()
     key = (api_key or os.environ.get("TASK_TRACKER_API_KEY") or "").strip()
     if not (key.isascii() and key.isprintable()):
         raise ValueError("the API key has characters that no header can carry")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not _has_host(parts) or parts.query or parts.fragment:
+    if not _is_base(url):
         raise ValueError(f"the base URL must look like {DEFAULT_URL}, not {url!r}")
     return Config(
         base_url=url.rstrip("/"),

@@ -1,9 +1,12 @@
 """What names a task in a call: its id, or anything that carries one."""
 
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from tasktracker_schema.answers import RetriedTask
 from tasktracker_schema.names import is_task_id
+
+T = TypeVar("T")
 
 
 class HasId(Protocol):
@@ -48,6 +51,11 @@ def task_id_of(ref: TaskRef) -> str:
     if not is_task_id(task_id):
         raise ValueError(f"{task_id!r} can't be a task's id")
     return task_id
+
+
+def several(given: str | Iterable[T]) -> list[T]:
+    """All that were given; a text is one, and not its letters."""
+    return [cast("T", given)] if isinstance(given, str) else list(given)
 
 
 def hold_of(ref: TaskRef, worker_id: str | None = None, attempt: int | None = None) -> Hold:

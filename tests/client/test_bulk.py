@@ -110,6 +110,24 @@ def test_what_is_no_task_is_told_before_anything_is_sent(client: TaskTracker, ta
     assert client.get(ids[0]).status == "pending"
 
 
+def test_a_text_is_one_task_and_not_its_letters(client: TaskTracker, task_type: str) -> None:
+    (task_id,) = _registered(client, task_type, 1)
+    (outcome,) = client.cancel_many(task_id)
+    assert isinstance(outcome, Done)
+    with client.events(tasks=task_id, task_types=task_type) as events:
+        ready = next(events)
+
+    assert isinstance(ready, sdk.Ready)
+    assert (ready.task_ids, ready.task_types) == ((task_id,), (task_type,))
+
+
+def test_what_is_no_item_is_told_by_its_type(client: TaskTracker) -> None:
+    with pytest.raises(TypeError, match="expected a NewTask, not dict"):
+        client.register_many([{"task_type": "a"}])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="expected a Report, not str"):
+        client.progress_many(["a"])  # type: ignore[list-item]
+
+
 def test_an_item_that_can_not_be_written_is_told_before_anything_is_sent(
     connect: Connect, through: Through, task_type: str
 ) -> None:

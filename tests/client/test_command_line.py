@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -249,6 +250,26 @@ def test_a_wrong_command_line_is_told_with_code_2(words: list[str]) -> None:
 
     assert ran.code == 2
     assert "Error: " in ran.err
+
+
+def test_wait_keeps_its_time_with_a_service_that_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        ran = Shell(f"http://127.0.0.1:{silent.getsockname()[1]}").run("wait", "x", "--timeout", "2")
+
+    assert ran.code == 124
+    assert time.monotonic() - began < 8.0
+
+
+def test_output_that_can_not_be_written_is_one_line_and_a_code_of_its_own(shell: Shell) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [COMMAND, "stats"], env=environ(TASK_TRACKER_URL=shell.url), stdout=full,
+            stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
+
+    assert ran.returncode == 7
+    assert ran.stderr == "tasktracker: [Errno 28] No space left on device\n"
 
 
 def test_a_reader_that_leaves_ends_it_quietly(shell: Shell, api: TaskTracker, kind: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from services import wait_for
 from tasktracker_client import Task, TaskTracker
 
-from .command_line import SECONDS, Shell
+from .command_line import COMMAND, SECONDS, Shell, environ
+from .proxy import Proxy, Swallowed, always
 
 
 @pytest.fixture
@@ -263,3 +265,31 @@ def test_without_a_task_the_command_is_not_run_unless_asked_for(
     assert (exists.code, exists.out, "task_exists" in exists.err) == (125, "", True)
     assert (away_ran.code, away_ran.out) == (125, "")
     assert (anyway.code, anyway.out) == (9, "hi\n")
+
+
+def test_a_ctrl_c_before_the_command_is_begun_leaves_no_task_to_others(
+    api: TaskTracker, shell: Shell, task_id: str
+) -> None:
+    with (
+        Proxy(shell.url, always(Swallowed(), "/start")) as proxy,
+        Shell(proxy.url).started("run", "cmd", "--id", task_id, "--", "true") as running,
+    ):
+        proxy.wait_for_request("/start")
+        running.send_signal(signal.SIGINT)
+        assert running.wait(SECONDS) == 130
+    ended = api.get(task_id)
+    assert (ended.status, ended.error["code"]) == ("failed", "cancelled")
+
+
+def test_a_directory_that_is_gone_is_no_hindrance(
+    api: TaskTracker, shell: Shell, task_id: str, tmp_path: Path
+) -> None:
+    left = f'cd "{tmp_path}" && mkdir gone && cd gone && rmdir ../gone'
+    script = f'{left} && exec "$0" run cmd --id {task_id} -- true'
+    done = subprocess.run(
+        ["sh", "-c", script, COMMAND], env=environ(TASK_TRACKER_URL=shell.url), capture_output=True,
+        text=True, timeout=SECONDS, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (api.get(task_id).params or {})["directory"] == "(removed)"

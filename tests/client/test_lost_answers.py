@@ -1,6 +1,7 @@
 """Answers that are lost on the way: the service has carried the call out, and the client does not know."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -45,6 +46,21 @@ def test_a_registration_under_an_id_given_is_told_from_somebody_elses(
         lossy.register(task_type, {"n": 3}, task_id=f"{task_type}.taken")
 
     assert isinstance(unknown.value.__cause__, sdk.TaskExists)
+
+
+def test_a_page_in_answer_to_a_repeat_is_no_answer(
+    lossy: TaskTracker, proxy: Proxy, client: TaskTracker, task_type: str
+) -> None:
+    """Carried out, its answer lost; then a proxy says something of its own, with a status of success."""
+    page = Answered("200 OK", b"<html>be back soon</html>", "Content-Type: text/html\r\n")
+    fates: Iterator[Fate] = iter([Dropped(), page])
+    proxy.rule = lambda method, path: next(fates, None)
+    registered = lossy.register(task_type)
+    assert [row.id for row in client.tasks(task_type=task_type)] == [registered.task_id]
+
+    proxy.rule = always(page)
+    with pytest.raises(sdk.OutcomeUnknown, match="the answer is not"):
+        lossy.register(task_type)
 
 
 def test_many_registrations_are_cleared_up_as_one_is(

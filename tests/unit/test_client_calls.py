@@ -1,7 +1,9 @@
 """What the client repeats and when, step by step: no sockets, no clocks."""
 
 import math
+import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -23,6 +25,8 @@ from tasktracker_client import (
 from tasktracker_client._calling import bulk
 from tasktracker_client._calling.api import is_numbered, readiness
 from tasktracker_client._calling.calls import Call, Repeat, Sleep, query_of, reader
+from tasktracker_client._calling.driving import timeout_of
+from tasktracker_client._calling.patience import Patience
 from tasktracker_client._calling.retrying import perform
 from tasktracker_client._config import DEFAULT_URL, config_of
 
@@ -182,8 +186,13 @@ def test_a_refusal_that_settles_nothing_leaves_the_outcome_unknown() -> None:
 
 
 def test_an_answer_that_is_none_is_told_as_such() -> None:
+    """It passes, as other ways do not to reach the service; who wrote may have got there all the same."""
     for body in (b"<html>", b'"text"', b"", b"\xff"):
-        assert type(performed(call(Repeat.READ), [answer(200, body)])[0]) is ProtocolError
+        foreign = answer(200, body)
+        assert type(performed(call(Repeat.READ), [foreign] * 3)[0]) is ProtocolError
+        assert performed(call(Repeat.SAME), [foreign, answer(200)])[0] == 1
+        assert type(performed(call(Repeat.SAME), [foreign] * 3)[0]) is OutcomeUnknown
+        assert type(performed(call(Repeat.NEVER), [foreign])[0]) is OutcomeUnknown
 
 
 def test_pauses_grow_and_the_last_failure_has_none() -> None:
@@ -230,11 +239,38 @@ def test_one_send_is_the_least() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["localhost:3002", "ftp://a", "http://", "http:///a", "http://a:port", "http://a?b=c", "http://a#b", "a"],
+    [
+        "localhost:3002",
+        "ftp://a",
+        "http://",
+        "http:///a",
+        "http://a:port",
+        "http://a?b=c",
+        "http://a#b",
+        "a",
+        "http://a b:1",
+        "http://a\nb",
+        "http://[::1",
+    ],
 )
 def test_what_is_no_address_of_http_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="base URL"):
         config_of(url, None, 30.0, None)
+
+
+def test_an_address_is_shown_without_its_password_and_taken_without_line_ends() -> None:
+    config = config_of("http://me:secret@a:1/base\n", None, 30.0, None)
+
+    assert config.base_url == "http://me:secret@a:1/base"
+    assert config.address == "http://a:1/base"
+
+
+def test_a_socket_gets_a_time_however_little_is_left() -> None:
+    patience = Patience("over", -5.0, Retries(), time.monotonic)
+    for wait_seconds in (0.0, 20.0):
+        hasty = patience.in_time(replace(call(Repeat.READ), wait_seconds=wait_seconds))
+        assert 0 < hasty.at_most <= 2.0
+    assert (timeout_of(-3.0).read or 0) > 0
 
 
 def test_what_is_given_stands_above_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -275,9 +275,12 @@ def is_numbered(entries: Entries) -> bool:
 
 
 def moment_of(moment: datetime | None) -> str | None:
-    """As the API reads it; raises ``ValueError`` where no zone says which moment is meant."""
+    """As the API reads it; raises ``ValueError`` where no zone says which moment is meant, and
+    ``TypeError`` for another kind of date."""
     if moment is None:
         return None
+    if not isinstance(moment, datetime):
+        raise TypeError(f"expected a datetime, not {type(moment).__name__}")
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; say which moment is meant, as with `tz=UTC`")
     return moment.isoformat()

@@ -23,7 +23,7 @@ from tasktracker_client._calling.settling import existing_task
 from tasktracker_client._calling.tracing import with_trace
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import ApiError, ProtocolError, Refusal, TaskTrackerError, api_error
-from tasktracker_client._refs import Hold, TaskRef, hold_of, task_id_of
+from tasktracker_client._refs import Hold, TaskRef, hold_of, several, task_id_of
 from tasktracker_schema.answers import (
     CancelledTask,
     ClaimedTasks,
@@ -121,19 +121,21 @@ def register(
     tasks: Iterable[NewTask], retries: Retries, exist_ok: bool
 ) -> Flow[list[Outcome[RegisteredTask]]]:
     """Register tasks; those without an id get one here, so that a repeat is no second task."""
-    items = [_new(task, task.metadata if exist_ok else with_trace(task.metadata)) for task in tasks]
+    items = [_new(task, exist_ok) for task in tasks]
     outcomes = yield from _all(
         "register", "tasks", items, RegisteredTask, Repeat.SAME, retries, settle=_registered
     )
     return [_registered(one) for one in outcomes] if exist_ok else outcomes
 
 
-def _new(task: NewTask, metadata: JsonObjectLike) -> dict[str, Any]:
+def _new(task: NewTask, exist_ok: bool) -> dict[str, Any]:
+    if not isinstance(task, NewTask):
+        raise TypeError(f"expected a NewTask, not {type(task).__name__}")
     return given(
         taskType=task.task_type,
         taskId=new_id() if task.task_id is None else task.task_id,
         params=task.params,
-        metadata=metadata,
+        metadata=task.metadata if exist_ok else with_trace(task.metadata),
         timeoutSeconds=task.timeout_seconds,
         priority=task.priority,
         runAt=moment_of(task.run_at),
@@ -152,14 +154,20 @@ def _registered(outcome: Outcome[RegisteredTask]) -> Outcome[RegisteredTask]:
 
 def progress(reports: Iterable[Report], retries: Retries) -> Flow[list[Outcome[ReportedProgress]]]:
     """Append to many tasks; repeated only where every entry is numbered."""
-    items = [_item(each, progress=each.progress) for each in reports]
+    items = [_reported(each) for each in reports]
     repeat = Repeat.SAME if all(is_numbered(item["progress"]) for item in items) else Repeat.NEVER
     return _all("progress", "items", items, ReportedProgress, repeat, retries)
 
 
+def _reported(report: Report) -> dict[str, Any]:
+    if not isinstance(report, Report):
+        raise TypeError(f"expected a Report, not {type(report).__name__}")
+    return _item(report, progress=report.progress)
+
+
 def complete(ends: Iterable[Completion | TaskRef], retries: Retries) -> Flow[list[Outcome[EndedTask]]]:
     """Complete many."""
-    wanted = [each if isinstance(each, Completion) else Completion(each) for each in ends]
+    wanted = [each if isinstance(each, Completion) else Completion(each) for each in several(ends)]
     items = [
         _item(each, result=each.result, progress=each.progress, next=named(each.next)) for each in wanted
     ]
@@ -168,7 +176,7 @@ def complete(ends: Iterable[Completion | TaskRef], retries: Retries) -> Flow[lis
 
 def fail(ends: Iterable[Failure | TaskRef], retries: Retries) -> Flow[list[Outcome[FailedTask]]]:
     """Fail many."""
-    wanted = [each if isinstance(each, Failure) else Failure(each) for each in ends]
+    wanted = [each if isinstance(each, Failure) else Failure(each) for each in several(ends)]
     items = [
         _item(each, error=each.error, retry=each.retry, progress=each.progress, next=named(each.next))
         for each in wanted
@@ -187,14 +195,19 @@ def heartbeat(
     tasks: Iterable[TaskRef], lease_seconds: int | None, retries: Retries
 ) -> Flow[list[Outcome[Heartbeat]]]:
     """Still at work on all of these."""
-    items = [_to(hold_of(each), leaseSeconds=lease_seconds) for each in tasks]
+    items = [_to(hold_of(each), leaseSeconds=lease_seconds) for each in several(tasks)]
     return _all("heartbeat", "items", items, Heartbeat, Repeat.SAME, retries)
 
 
 def release(tasks: Iterable[TaskRef], retries: Retries) -> Flow[list[Outcome[ReleasedTask]]]:
     """Hand many back."""
     return _all(
-        "release", "items", [_to(hold_of(each)) for each in tasks], ReleasedTask, Repeat.SAME, retries
+        "release",
+        "items",
+        [_to(hold_of(each)) for each in several(tasks)],
+        ReleasedTask,
+        Repeat.SAME,
+        retries,
     )
 
 
@@ -202,7 +215,7 @@ def cancel(
     tasks: Iterable[TaskRef], reason: str | None, retries: Retries
 ) -> Flow[list[Outcome[CancelledTask]]]:
     """Cancel many."""
-    items = [given(taskId=task_id_of(each), reason=reason) for each in tasks]
+    items = [given(taskId=task_id_of(each), reason=reason) for each in several(tasks)]
     return _all("cancel", "items", items, CancelledTask, Repeat.SAME, retries)
 
 

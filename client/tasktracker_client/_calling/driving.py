@@ -12,6 +12,8 @@ from tasktracker_client._config import Config
 
 _LIMITS: Final = httpx.Limits(max_connections=None)
 """A stream holds a connection; how many there are is for the caller to say."""
+_SHORTEST_SECONDS: Final = 0.001
+"""What a socket takes for a time at all."""
 _DIRECT: Final = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
 """Never by way of a proxy that the environment names."""
 
@@ -27,7 +29,8 @@ def new_async_http() -> httpx.AsyncClient:
 
 
 def request_of(call: Call[Any], config: Config, http: httpx.Client | httpx.AsyncClient) -> httpx.Request:
-    """The request of one call."""
+    """The request of one call. Raises ``RuntimeError`` in a process that was forked off."""
+    config.check_process()
     return http.build_request(
         call.method,
         config.base_url + call.path,
@@ -39,6 +42,7 @@ def request_of(call: Call[Any], config: Config, http: httpx.Client | httpx.Async
 
 def timeout_of(seconds: float, wait_seconds: float = 0.0) -> httpx.Timeout:
     """Patience with a peer; for its answer as much longer as it was asked to wait."""
+    seconds = max(seconds, _SHORTEST_SECONDS)
     return httpx.Timeout(seconds, read=seconds + wait_seconds)
 
 

@@ -4,18 +4,15 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-import httpx
-
 from tasktracker_client._calling import api
 from tasktracker_client._calling.calls import Call, Flow, Sleep, T
 from tasktracker_client._calling.patience import Patience
-from tasktracker_client._calling.retrying import AWAY, failure_of_answer, perform
+from tasktracker_client._calling.retrying import AWAY, perform, read_answer
 from tasktracker_client._calling.settling import existing_task, seen
 from tasktracker_client._config import Retries
 from tasktracker_client._errors import (
     AlreadyRetried,
     OutcomeUnknown,
-    ProtocolError,
     TaskExists,
     TaskTrackerError,
     WaitTimeout,
@@ -119,15 +116,9 @@ def _read(call: Call[T], patience: Patience) -> Flow[T]:
     """The answer, as soon as there is one in the time given."""
     while True:
         answer = yield patience.in_time(call)
-        if isinstance(answer, httpx.Response) and answer.is_success:
-            try:
-                found = call.decode(answer.content)
-            except ProtocolError as error:  # somebody else's, between here and the service
-                failure: TaskTrackerError = error
-            else:
-                patience.heard()
-                return found
-        else:
-            failure = failure_of_answer(answer)
+        outcome = read_answer(call, answer)
+        if not isinstance(outcome, TaskTrackerError):
+            patience.heard()
+            return outcome
         patience.check()
-        yield patience.lost(failure)
+        yield patience.lost(outcome)

@@ -1,7 +1,6 @@
 """Repeats a call where that is safe. All decisions, no waiting: a driver sends and sleeps."""
 
 from collections.abc import Generator
-from contextlib import suppress
 from typing import Any, Final
 
 import httpx
@@ -47,12 +46,10 @@ def performed(call: Call[T], retries: Retries) -> Flow[tuple[T, bool]]:
     is_doubtful = False
     for failures in range(1, retries.attempts + 1):
         answer = yield call
-        if isinstance(answer, httpx.Response) and answer.is_success:
-            return call.decode(answer.content), is_doubtful
-        if isinstance(answer, httpx.Response) and answer.status_code == call.also:
-            with suppress(ProtocolError):  # somebody else's, between here and the service
-                return call.decode(answer.content), is_doubtful
-        error = failure_of_answer(answer)
+        outcome = read_answer(call, answer)
+        if not isinstance(outcome, TaskTrackerError):
+            return outcome, is_doubtful
+        error = outcome
         if _is_refusal(error):
             return (yield from _refused(call, error, retries, is_doubtful)), is_doubtful
         is_doubtful = is_doubtful or _may_be_done(error)
@@ -61,6 +58,18 @@ def performed(call: Call[T], retries: Retries) -> Flow[tuple[T, bool]]:
         if failures < retries.attempts:
             yield Sleep(retries.pause(failures, getattr(error, "retry_after", None)))
     raise _given_up(call, error, is_doubtful) from _cause(error)
+
+
+def read_answer(call: Call[T], answer: Answer) -> T | TaskTrackerError:
+    """What the call was answered, or the exception for what is no answer of the service."""
+    if not isinstance(answer, httpx.Response):
+        return failure_of_answer(answer)
+    if not (answer.is_success or answer.status_code == call.also):
+        return failure_of_answer(answer)
+    try:
+        return call.decode(answer.content)
+    except ProtocolError as foreign:  # somebody else's, between here and the service
+        return foreign if answer.is_success else failure_of_answer(answer)
 
 
 def failure_of_answer(answer: Answer) -> TaskTrackerError:
@@ -81,7 +90,7 @@ def _place_of(answer: httpx.RequestError | None) -> str:
     if url is None:
         return ""
     hint = " (is the service running there?)" if isinstance(answer, httpx.ConnectError) else ""
-    return f" from {url.copy_with(raw_path=b'/')}{hint}"
+    return f" from {url.copy_with(raw_path=b'/', userinfo=b'')}{hint}"
 
 
 def _is_refusal(error: TaskTrackerError) -> bool:

@@ -30,7 +30,10 @@ def existing_task(error: ApiError) -> RegisteredTask | None:
     """The task that has the id, if the request that made it was the same."""
     if not isinstance(error, TaskExists) or error.details.get("sameRequest") is not True:
         return None
-    return msgspec.convert(error.details["existing"], RegisteredTask)
+    try:
+        return msgspec.convert(error.details.get("existing"), RegisteredTask)
+    except msgspec.ValidationError:  # a proxy's copy, cut short
+        return None
 
 
 def started(look: Call[Task], worker_id: str | None) -> Settle[StartedTask]:

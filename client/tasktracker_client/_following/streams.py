@@ -11,7 +11,7 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from tasktracker_client._calling.calls import Call, Sleep
-from tasktracker_client._calling.driving import request_of
+from tasktracker_client._calling.driving import request_of, timeout_of
 from tasktracker_client._calling.patience import Interrupted
 from tasktracker_client._config import Config
 from tasktracker_client._following.tracking import Emit, Following, Frame, OpenStream, ReadFrame, Step, Told
@@ -21,8 +21,9 @@ _HEADERS: Final = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
 
 
 def _request(step: OpenStream, config: Config, http: httpx.Client | httpx.AsyncClient) -> httpx.Request:
-    silence = step.silence_seconds
-    timeout = httpx.Timeout(config.timeout, connect=min(config.timeout, silence), read=silence)
+    config.check_process()
+    begun = min(config.timeout, step.silence_seconds)
+    timeout = timeout_of(begun, step.silence_seconds - begun)
     headers = config.headers | _HEADERS
     return http.build_request("GET", config.base_url + step.path, headers=headers, timeout=timeout)
 

@@ -17,7 +17,7 @@ from tasktracker_client._following.tracking import (
     answered,
     check_is_stream,
 )
-from tasktracker_client._refs import TaskRef, task_id_of
+from tasktracker_client._refs import TaskRef, several, task_id_of
 from tasktracker_schema.routes import EVENTS
 
 _EVENTS_SILENCE: float = 45.0
@@ -27,8 +27,8 @@ _EVENTS_SILENCE: float = 45.0
 def events_path(tasks: Iterable[TaskRef], task_types: Iterable[str], progress: bool) -> str:
     """The stream of these tasks and all tasks of these types."""
     return EVENTS.path + query_of(
-        taskId=[task_id_of(each) for each in tasks] or None,
-        taskType=list(task_types) or None,
+        taskId=[task_id_of(each) for each in several(tasks)] or None,
+        taskType=several(task_types) or None,
         progress=progress or None,
     )
 

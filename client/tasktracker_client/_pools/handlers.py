@@ -2,14 +2,16 @@
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any
 
 import msgspec
 
 from tasktracker_client._exceptions import FailJob
+from tasktracker_client._pools.annotations import params_type
 from tasktracker_client._pools.shutdown import ShutDown
 from tasktracker_client._working.async_job import AsyncJob
 from tasktracker_client._working.job import Job, JobState
@@ -27,32 +29,15 @@ class Handler:
         """Whether it has to be awaited."""
         return inspect.iscoroutinefunction(self.function)
 
-    def params_type(self) -> Any:
-        """What the job's params are decoded into: ``P`` of the argument's ``Job[P]``; else a plain object.
-
-        Raises ``TypeError`` where the function does not take one job.
-        """
-        places = list(inspect.signature(self.function).parameters.values())
-        if len(places) != 1 or places[0].kind not in _POSITIONAL:
-            raise TypeError(f"{self.function.__qualname__} must take one argument, the job")
-        hint = get_type_hints(self.function).get(places[0].name)
-        if hint is None or hint in (Job, AsyncJob):
-            return dict[str, Any]
-        wanted = AsyncJob if self.is_async else Job
-        if get_origin(hint) is not wanted:
-            raise TypeError(f"{self.function.__qualname__} must take a {wanted.__name__}, not {hint}")
-        return get_args(hint)[0]
-
-
-_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
 
 class Handlers:
     """All functions of a pool, ready to be called."""
 
     def __init__(self, handlers: dict[str, Handler]) -> None:
         self._handlers = handlers
-        self._params = {name: handler.params_type() for name, handler in handlers.items()}
+        self._params = {
+            name: params_type(each.function, is_async=each.is_async) for name, each in handlers.items()
+        }
 
     @property
     def task_types(self) -> tuple[str, ...]:
@@ -77,7 +62,7 @@ class Handlers:
 
     def _typed(self, job: JobState[Any]) -> JobState[Any]:
         try:
-            params = msgspec.convert(job.params, self._params[job.task_type])
+            params = msgspec.convert(job.params, self._params[job.task_type], str_keys=True)
         except msgspec.ValidationError as error:
             told = {"code": "invalid_params", "message": str(error)}
             raise FailJob(told, retry=False) from error
@@ -108,7 +93,8 @@ def _told(escaped: BaseException) -> str:
 
 def _is_interrupt(escaped: BaseException) -> bool:
     """Of the main thread, where signals arrive."""
-    return isinstance(escaped, ShutDown | KeyboardInterrupt | GeneratorExit)
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and isinstance(escaped, ShutDown | KeyboardInterrupt | GeneratorExit)
 
 
 def _is_cancelled(escaped: BaseException) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from tasktracker_client._config import config_of
+from tasktracker_client._pools.annotations import check_function
 from tasktracker_client._pools.handlers import Handler, Handlers
 from tasktracker_client._pools.options import PoolOptions, Run
 from tasktracker_client._pools.processes import run_processes
@@ -85,6 +86,7 @@ class WorkerPool:
             raise TypeError('name the task type: `@pool.task("video.encode")`')
 
         def register(function: F) -> F:
+            check_function(function)
             handler = Handler(task_type, function)
             if task_type in self._handlers:
                 raise ValueError(f"there is a function for {task_type!r} already")

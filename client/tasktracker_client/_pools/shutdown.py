@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, Final
 
 from tasktracker_client._logging import logger
+from tasktracker_client._pools.signals import borrowed
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _UNINTERRUPTED_SECONDS: Final = 2
@@ -57,18 +58,18 @@ class Shutdown:
             return
         timer = threading.Thread(target=self._time, name="tasktracker-shutdown", daemon=True)
         timer.start()
-        before = {each: signal.signal(each, self._on_signal) for each in signals}
-        self._is_handling = True
-        try:
-            yield
-        finally:
-            self.is_stopped = self.is_over = True  # from here on a signal changes nothing
-            with self._handled:  # one that `stop` sends comes before the handlers are put back
-                self._is_handling = False
-            self._signalled.put(None)
-            timer.join()
-            for each, handler in before.items():
-                signal.signal(each, signal.SIG_DFL if handler is None else handler)
+        with borrowed(signals):
+            try:
+                for each in signals:
+                    signal.signal(each, self._on_signal)
+                self._is_handling = True
+                yield
+            finally:
+                self.is_stopped = self.is_over = True  # from here on a signal changes nothing
+                with self._handled:  # one that `stop` sends comes before the handlers are put back
+                    self._is_handling = False
+                self._signalled.put(None)
+                timer.join()
 
     def stop(self) -> None:
         """Do what the first signal does, from any thread; later ones change nothing."""

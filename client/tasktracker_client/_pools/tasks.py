@@ -1,10 +1,9 @@
 """Jobs as tasks of an event loop: it claims whenever there is room, and only then."""
 
 import asyncio
-import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from tasktracker_client._logging import logger
 from tasktracker_client._pools.handlers import Handlers
 from tasktracker_client._pools.options import PoolOptions, Run
 from tasktracker_client._pools.shutdown import SIGNALS
+from tasktracker_client._pools.signals import borrowed
 from tasktracker_client._pools.stops import Stops
 from tasktracker_client._working.async_job import AsyncJob
 from tasktracker_client._working.keeping import HASTE_SECONDS
@@ -28,7 +28,7 @@ async def run_tasks(handlers: Handlers, options: PoolOptions, run: Run, stops: S
     async with AsyncTaskTracker(run.base_url, api_key=run.api_key) as client:
         worker = client.worker(*handlers.task_types, **options.of_worker(run.until_empty))
         crew = _Crew(worker, handlers, options, run)
-        with _Signals(crew), stops.by(partial(_tell, loop, crew.stop_gently)):
+        with _stopped_by_signals(crew), stops.by(partial(_tell, loop, crew.stop_gently)):
             async with worker:
                 await crew.run()
 
@@ -128,20 +128,17 @@ class _Crew:
         await self._worker.take_back("the worker shut down")
 
 
-class _Signals:
+@contextmanager
+def _stopped_by_signals(crew: _Crew) -> Iterator[None]:
     """SIGTERM and SIGINT stop the crew; outside the main thread nobody can handle them."""
-
-    def __init__(self, crew: _Crew) -> None:
-        self._crew = crew
-        is_main = threading.current_thread() is threading.main_thread()
-        self._signals = SIGNALS if is_main else ()
-        self._before = {each: signal.getsignal(each) for each in self._signals}
-
-    def __enter__(self) -> None:
-        for each in self._signals:
-            asyncio.get_running_loop().add_signal_handler(each, self._crew.stop)
-
-    def __exit__(self, *_: object) -> None:
-        for each, handler in self._before.items():
-            asyncio.get_running_loop().remove_signal_handler(each)
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)
+    is_main = threading.current_thread() is threading.main_thread()
+    signals = SIGNALS if is_main else ()
+    loop = asyncio.get_running_loop()
+    with borrowed(signals, is_loop=True):
+        try:
+            for each in signals:
+                loop.add_signal_handler(each, crew.stop)
+            yield
+        finally:
+            for each in signals:
+                loop.remove_signal_handler(each)

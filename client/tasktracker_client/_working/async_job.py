@@ -36,6 +36,8 @@ class AsyncJob(JobState[P]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        if self._keeper.is_forked:  # the job is the parent's, which goes on with it
+            return False
         flow = self._leaving(error)
         patience = None if error is None or isinstance(error, Exception) else HASTE_SECONDS
         try:

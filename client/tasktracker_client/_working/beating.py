@@ -77,7 +77,9 @@ def main() -> None:
     """Read what is held until the parent's end of the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lines = iter(sys.stdin.buffer.readline, b"")
-    beating = _Beating(msgspec.json.decode(next(lines), type=Setup))
+    if not (setup := next(lines, b"")):
+        return  # the parent has gone on without it
+    beating = _Beating(msgspec.json.decode(setup, type=Setup))
     threading.Thread(target=_look, args=(beating, os.getppid()), daemon=True).start()
     decoder = msgspec.json.Decoder(Change)
     for line in lines:

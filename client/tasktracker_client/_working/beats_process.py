@@ -5,6 +5,7 @@ output what it hears. It ends with its parent, whose end closes the pipe. A pare
 is not at work: where the system shows that, heartbeats pause with it.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -15,10 +16,12 @@ import msgspec
 
 from tasktracker_client._logging import logger
 from tasktracker_client._working.held import Held
-from tasktracker_client._working.keeper import Keeper
+from tasktracker_client._working.keeper import Keeper, ThreadBeats
 
 _END_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.1
+_HOPELESS: Final = 5
+"""So many processes that ended without a word: it is this machine, not an accident."""
 
 
 class Change(msgspec.Struct, omit_defaults=True):
@@ -59,6 +62,8 @@ class ProcessBeats:
         self._held: dict[tuple[str, int | None], Held] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
+        self._failures = 0
+        self._instead: ThreadBeats | None = None
         self._closed = threading.Event()
         self._lock = threading.RLock()
 
@@ -66,7 +71,9 @@ class ProcessBeats:
         """Begin."""
         with self._lock:
             self._held[held.hold.task_id, held.hold.attempt] = held
-            if self._process is None:
+            if self._instead is not None:
+                self._instead.add(held)
+            elif self._process is None:
                 self._start()  # and tell it all
             else:
                 self._tell(held, is_held=True)
@@ -76,12 +83,16 @@ class ProcessBeats:
         with self._lock:
             if self._held.pop((held.hold.task_id, held.hold.attempt), None) is not None:
                 self._tell(held, is_held=False)
+            if self._instead is not None:
+                self._instead.remove(held)
 
     def close(self) -> None:
         """Stop for all, and end."""
         with self._lock:
             self._closed.set()
             process, self._process = self._process, None
+        if self._instead is not None:
+            self._instead.close()
         if process is not None:
             _end(process)
         if self._reader is not None:
@@ -90,7 +101,9 @@ class ProcessBeats:
     def _start(self) -> None:
         config = self._keeper.config
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tasktracker_client._working.beating"],
+            # As this process imports, and not from the directory that happens to be the current one.
+            [sys.executable, "-P", "-m", "tasktracker_client._working.beating"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C is for the job; its heartbeats go on until it has ended
@@ -122,6 +135,7 @@ class ProcessBeats:
         with process.stdout:
             for line in process.stdout:
                 word = decoder.decode(line)
+                self._failures = 0
                 held = self._held.get((word.task_id, word.attempt))
                 if held is not None:
                     _hear(held, word)
@@ -132,9 +146,17 @@ class ProcessBeats:
         self._start_again()
 
     def _start_again(self) -> None:
-        self._closed.wait(_PAUSE_SECONDS)
+        self._failures += 1
+        self._closed.wait(_PAUSE_SECONDS * 2.0 ** (self._failures - 1))
         with self._lock:
-            if not self._closed.is_set() and self._process is None and self._held:
+            if self._closed.is_set() or self._process is not None:
+                return
+            if self._failures >= _HOPELESS:
+                logger.error("no process can send heartbeats here; a thread does from now on")
+                self._instead = ThreadBeats(self._keeper)
+                for held in self._held.values():
+                    self._instead.add(held)
+            elif self._held:
                 logger.warning("the process that sends heartbeats has ended; another one takes over")
                 self._start()
 

@@ -95,7 +95,7 @@ class JobState(Generic[P]):
     def put_if_room(self, entry: bytes) -> None:
         """Report an entry of JSON that may be left out: where the job is over, or the service behind."""
         held = self._held
-        if not (held.is_ended or held.is_lost or held.outbox.is_full):
+        if not (held.is_ended or held.is_lost or held.outbox.is_full or self._keeper.is_forked):
             self._put(entry)
 
     def _put(self, entry: bytes) -> None:
@@ -243,6 +243,8 @@ class Job(JobState[P]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        if self._keeper.is_forked:  # the job is the parent's, which goes on with it
+            return False
         flow = self._leaving(error)
         patience = None if error is None or isinstance(error, Exception) else HASTE_SECONDS
         try:

@@ -4,7 +4,6 @@ One sends heartbeats, one sends progress, so that neither waits for the other. T
 world too: a job that never awaits would starve a task of its loop.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +24,8 @@ from tasktracker_client._working.keeping import ask, beat, send
 _SOON: Final = 0.1
 """Heartbeats that are due within this go along in one call."""
 _IDLE_SECONDS: Final = 60.0
+_SENDING_SECONDS: Final = 10.0
+"""How long one job's call without an answer may keep the entries of others waiting."""
 
 
 class Beats(Protocol):
@@ -47,7 +48,6 @@ class Keeper:
         self.config = config
         self._http = http or new_http()
         self._is_own = http is None
-        self._pid = os.getpid()
         self._held: set[Held] = set()
         self.beats: Beats = beats(self)
         """What sends the heartbeats."""
@@ -68,7 +68,7 @@ class Keeper:
     @property
     def is_forked(self) -> bool:
         """Whether this process was forked off the one it was opened in: threads and sockets stayed there."""
-        return os.getpid() != self._pid
+        return self.config.is_forked
 
     def check_process(self) -> None:
         """Raise ``RuntimeError`` in a process that was forked off."""
@@ -76,7 +76,9 @@ class Keeper:
             raise RuntimeError("this worker was opened before a fork; open it in the process that works")
 
     def drop(self, held: Held) -> None:
-        """Keep this no more."""
+        """Keep this no more; what a process was forked off with is its parent's to keep."""
+        if self.is_forked:
+            return
         self._held.discard(held)
         self.beats.remove(held)
 
@@ -110,7 +112,7 @@ class Keeper:
         for held in self.held:
             due = held.sender_at()
             if due is not None and due <= time.monotonic():
-                self.drive(send(held))
+                self.drive(send(held), patience=_SENDING_SECONDS)
         moments = [due for held in self.held if (due := held.sender_at()) is not None]
         return min(moments, default=time.monotonic() + _IDLE_SECONDS) - time.monotonic()
 

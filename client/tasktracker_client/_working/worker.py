@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 import httpx
 
+from tasktracker_client._calling.calls import Flow
 from tasktracker_client._calling.driving import adrive, drive
 from tasktracker_client._config import Config
 from tasktracker_client._names import new_worker_id
@@ -69,6 +70,7 @@ class _WorkerState:
         self._latest_seconds = latest_seconds
         self._until_empty = until_empty
         self._stop: Final = Stop()
+        self._is_taking = False
 
     @property
     def stopping(self) -> bool:
@@ -82,6 +84,16 @@ class _WorkerState:
         still done.
         """
         self._stop.set()
+
+    def _next_claim(self, wait_seconds: int) -> Flow[Task | None]:
+        """Claims have a name, to be asked for again: two at once would be one, and get the same task."""
+        self._keeper.check_process()
+        if self._is_taking:
+            raise RuntimeError(
+                "this worker is claiming already, for another thread or asyncio task; "
+                "make a worker for each, or use a WorkerPool"
+            )
+        return self._claims.claim(wait_seconds, self._stop.is_set)
 
     def _hold(self, task: Task) -> Held:
         hold = Hold(task.id, self.worker_id, task.attempt)
@@ -155,10 +167,13 @@ class Worker(_WorkerState):
 
     def take(self, wait_seconds: int) -> Job[JsonObject] | None:
         """The same for a caller that does several jobs at once, and sees to each of them."""
-        self._keeper.check_process()
-        flow = self._claims.claim(wait_seconds, self._stop.is_set)
-        task = drive(flow, self._config, self._http, sleep=self._stop.sleep)
-        return None if task is None else Job(task, task.params or {}, self._hold(task), self._keeper)
+        flow = self._next_claim(wait_seconds)
+        try:
+            self._is_taking = True
+            task = drive(flow, self._config, self._http, sleep=self._stop.sleep)
+            return None if task is None else Job(task, task.params or {}, self._hold(task), self._keeper)
+        finally:
+            self._is_taking = False
 
     def take_back(self, reason: str) -> None:
         """Release what is under way, whose code is told ``LeaseLost`` at its next call."""
@@ -233,12 +248,15 @@ class AsyncWorker(_WorkerState):
 
     async def take(self, wait_seconds: int) -> AsyncJob[JsonObject] | None:
         """The same for a caller that does several jobs at once, and sees to each of them."""
-        self._keeper.check_process()
-        flow = self._claims.claim(wait_seconds, self._stop.is_set)
-        task = await adrive(flow, self._config, self._http)
-        return (
-            None if task is None else AsyncJob(task, task.params or {}, self._hold(task), self._async_keeper)
-        )
+        flow = self._next_claim(wait_seconds)
+        try:
+            self._is_taking = True
+            task = await adrive(flow, self._config, self._http)
+            if task is None:
+                return None
+            return AsyncJob(task, task.params or {}, self._hold(task), self._async_keeper)
+        finally:
+            self._is_taking = False
 
     async def take_back(self, reason: str) -> None:
         """Release what is under way, whose code is told ``LeaseLost`` at its next call."""

@@ -283,6 +283,24 @@ def test_two_workers_share_the_work(client: TaskTracker, task_type: str, worker:
     assert sorted(done) == sorted(tasks)
 
 
+def test_one_claims_at_a_time(client: TaskTracker, task_type: str, worker: MakeWorker) -> None:
+    """Two claims of one worker would be taken for one, asked for again, and get the same task."""
+    made = worker(wait_seconds=20)
+    taken: list[Job[Any] | None] = []
+    claiming = threading.Thread(target=lambda: taken.append(made.claim(20)))
+    claiming.start()
+    assert wait_for(lambda: made._is_taking, 10)
+    with pytest.raises(RuntimeError, match="a worker for each"):
+        made.claim(0)
+    task = client.register(task_type)
+    claiming.join(30)
+
+    assert [job and job.id for job in taken] == [task.task_id]
+    assert taken[0] is not None
+    taken[0].complete()
+    assert made.claim(0) is None
+
+
 def test_a_forked_process_has_no_worker(client: TaskTracker, task_type: str, worker: MakeWorker) -> None:
     client.register(task_type)
     made = worker()

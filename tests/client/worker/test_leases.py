@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 
 from services import wait_for
-from tasktracker_client import AsyncTaskTracker, TaskTracker
+from tasktracker_client import AsyncTaskTracker, Job, TaskTracker
+from tasktracker_client._working.beats_process import ProcessBeats
 
 from .conftest import MakeWorker
 from .programs import running, told
@@ -25,6 +30,13 @@ def computing(seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         sum(range(1000))
+
+
+def beating(job: Job[Any]) -> subprocess.Popen[bytes] | None:
+    """The process that sends its heartbeats."""
+    beats = job._keeper.beats
+    assert isinstance(beats, ProcessBeats)
+    return beats._process
 
 
 @pytest.mark.parametrize("block", [computing, time.sleep])
@@ -106,12 +118,47 @@ def test_a_process_that_sends_heartbeats_and_ends_is_replaced(
 ) -> None:
     task = client.register(task_type)
     with one(worker(lease_seconds=5, heartbeats="process")) as job:
-        (first,) = psutil.Process().children()
+        first = beating(job)
+        assert first is not None
         first.kill()
-        assert wait_for(lambda: bool(set(psutil.Process().children()) - {first}), 10)
+        assert wait_for(lambda: beating(job) not in (first, None), 10)
         assert not wait_for(lambda: job.lease_lost, 8)
         job.progress(after=True)
     assert client.get(task).attempt == 1
+
+
+def test_modules_of_the_current_directory_are_not_taken_for_the_heartbeats(
+    client: TaskTracker,
+    task_type: str,
+    worker: MakeWorker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    task = client.register(task_type)
+    with one(worker(lease_seconds=5, heartbeats="process")) as job:
+        first = beating(job)
+        assert not wait_for(lambda: job.lease_lost or beating(job) is not first, 7)
+    assert (client.get(task).status, client.get(task).attempt) == ("completed", 1)
+
+
+def test_where_no_process_can_send_heartbeats_a_thread_does(
+    client: TaskTracker,
+    task_type: str,
+    worker: MakeWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    tasks = [client.register(task_type) for _ in range(2)]
+    made = worker(lease_seconds=5, heartbeats="process")
+    with one(made) as job:
+        assert wait_for(lambda: "a thread does from now on" in caplog.text, 20)
+        assert not wait_for(lambda: job.lease_lost, 7)
+    with one(made) as job:
+        assert not wait_for(lambda: job.lease_lost, 7)
+    assert [client.get(task).attempt for task in tasks] == [1, 1]
 
 
 def test_a_cancel_is_heard_by_heartbeat_from_a_process(

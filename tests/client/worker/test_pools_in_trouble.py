@@ -52,7 +52,12 @@ def run_aside(pool: WorkerPool, url: str) -> Iterator[threading.Thread]:
 
 @pytest.mark.parametrize(
     ("kind", "error"),
-    [("threads", Odd("as told")), ("tasks", Odd("as told")), ("tasks", asyncio.CancelledError("as told"))],
+    [
+        ("threads", Odd("as told")),
+        ("threads", KeyboardInterrupt("as told")),
+        ("tasks", Odd("as told")),
+        ("tasks", asyncio.CancelledError("as told")),
+    ],
 )
 def test_a_job_that_escapes_by_what_is_no_exception_fails(
     client: TaskTracker, url: str, task_type: str, kind: Kind, error: BaseException
