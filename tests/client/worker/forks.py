@@ -58,11 +58,11 @@ def pool(url: str, task_type: str, kind: Any) -> None:
 def client(url: str, task_type: str) -> None:
     """Ask in both processes, at the same time, for a task of one's own."""
     with TaskTracker(url) as made:
-        mine, childs = made.register(task_type), made.register(task_type)
+        mine, other = made.register(task_type), made.register(task_type)
         made.health()
         if (pid := os.fork()) == 0:
             try:
-                made.get(childs)
+                made.get(other)
             except RuntimeError as error:
                 os._exit(3 if "fork" in str(error) else 4)
             os._exit(5)
