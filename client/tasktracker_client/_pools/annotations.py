@@ -1,6 +1,7 @@
 """The type that a pool's function wants its params in, read from its annotation."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, Final, get_args, get_origin, get_type_hints
@@ -25,7 +26,7 @@ def params_type(function: Callable[..., Any], *, is_async: bool) -> Any:
     Raises ``TypeError`` where the function does not take one job, or one of params that can't be read.
     """
     name = function.__qualname__
-    places = list(inspect.signature(function).parameters.values())
+    places = list(_signature(function).parameters.values())
     if len(places) != 1 or places[0].kind not in _POSITIONAL:
         raise TypeError(f"{name} must take one argument, the job")
     hint = _resolved(function, places[0].annotation)
@@ -41,6 +42,15 @@ def params_type(function: Callable[..., Any], *, is_async: bool) -> Any:
             "a msgspec.Struct, dataclass or TypedDict is"
         )
     return params
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """From Python 3.14 on annotations are evaluated when they are asked for, and may fail as late as here."""
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format
+
+        return inspect.signature(function, annotation_format=Format.FORWARDREF)
+    return inspect.signature(function)
 
 
 def _resolved(function: Callable[..., Any], annotation: Any) -> Any:
