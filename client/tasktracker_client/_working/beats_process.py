@@ -99,15 +99,12 @@ class ProcessBeats:
             self._reader.join(_END_SECONDS)
 
     def _start(self) -> None:
+        try:
+            self._process = _beating()
+        except OSError as error:
+            self._fall_back(error)
+            return
         config = self._keeper.config
-        self._process = subprocess.Popen(
-            # As this process imports, and not from the directory that happens to be the current one.
-            [sys.executable, "-P", "-m", "tasktracker_client._working.beating"],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C is for the job; its heartbeats go on until it has ended
-        )
         self._write(Setup(config.base_url, config.api_key, config.timeout))
         for held in list(self._held.values()):
             self._tell(held, is_held=True)
@@ -152,13 +149,27 @@ class ProcessBeats:
             if self._closed.is_set() or self._process is not None:
                 return
             if self._failures >= _HOPELESS:
-                logger.error("no process can send heartbeats here; a thread does from now on")
-                self._instead = ThreadBeats(self._keeper)
-                for held in self._held.values():
-                    self._instead.add(held)
+                self._fall_back(f"{self._failures} of them ended without a word")
             elif self._held:
                 logger.warning("the process that sends heartbeats has ended; another one takes over")
                 self._start()
+
+    def _fall_back(self, reason: object) -> None:
+        logger.error("no process can send heartbeats here; a thread does from now on: %s", reason)
+        self._instead = ThreadBeats(self._keeper)
+        for held in self._held.values():
+            self._instead.add(held)
+
+
+def _beating() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        # It imports as this process does, and not from the directory that happens to be the current one.
+        [sys.executable, "-P", "-m", "tasktracker_client._working.beating"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # a Ctrl-C is for the job; its heartbeats go on until it has ended
+    )
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -143,14 +143,16 @@ def test_modules_of_the_current_directory_are_not_taken_for_the_heartbeats(
     assert (client.get(task).status, client.get(task).attempt) == ("completed", 1)
 
 
+@pytest.mark.parametrize("program", [shutil.which("false"), "/not/there"])
 def test_where_no_process_can_send_heartbeats_a_thread_does(
+    program: str,
     client: TaskTracker,
     task_type: str,
     worker: MakeWorker,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    monkeypatch.setattr(sys, "executable", program)
     tasks = [client.register(task_type) for _ in range(2)]
     made = worker(lease_seconds=5, heartbeats="process")
     with one(made) as job:
