@@ -5,7 +5,7 @@ import click
 from tasktracker_cli import values
 from tasktracker_cli.each import for_each
 from tasktracker_cli.exits import Exit, exit_codes
-from tasktracker_cli.output import write_value
+from tasktracker_cli.output import write_text, write_value
 from tasktracker_cli.service import client, service_options
 
 _CODES = exit_codes(Exit.OK, Exit.REFUSED, Exit.NO_ANSWER)
@@ -27,7 +27,7 @@ def retry(task_ids: tuple[str, ...], as_json: bool) -> None:
 
         def retry_one(task_id: str) -> None:
             retried = tracker.retry(task_id)
-            write_value(retried) if as_json else click.echo(retried.new_task_id)
+            write_value(retried) if as_json else write_text(retried.new_task_id)
 
         for_each(task_ids, retry_one)
 
@@ -50,6 +50,6 @@ def cancel(task_ids: tuple[str, ...], reason: str | None, as_json: bool) -> None
             answer = tracker.cancel(task_id, reason=reason)
             will_be_told = answer.status == "in_progress"
             said = f"{task_id}: {'its worker will be told' if will_be_told else 'cancelled'}"
-            write_value(answer) if as_json else click.echo(said)
+            write_value(answer) if as_json else write_text(said)
 
         for_each(task_ids, cancel_one)

@@ -3,6 +3,8 @@
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from tasktracker_cli.output import NotWritten
+
 if TYPE_CHECKING:
     from tasktracker_client import TaskFailed
 
@@ -34,7 +36,7 @@ MEANINGS: Final = {
     Exit.CANCELLED: "the task was cancelled",
     Exit.REFUSED: "the service refused the call",
     Exit.NO_ANSWER: "the service does not answer, or can't",
-    Exit.NOT_WRITTEN: "the output can't be written, or a file not be read",
+    Exit.NOT_WRITTEN: "the output can't be written",
     Exit.WAIT_OVER: "--timeout is over; the task goes on",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
 }
@@ -72,7 +74,7 @@ def told(error: Exception) -> tuple[str, Exit] | None:
         return str(error), Exit.REFUSED
     if isinstance(error, TaskTrackerError):
         return str(error), Exit.NO_ANSWER
-    if isinstance(error, OSError):
+    if isinstance(error, NotWritten):
         return str(error), Exit.NOT_WRITTEN
     return None
 

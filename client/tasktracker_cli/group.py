@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from tasktracker_cli.exits import Exit, exit_codes, told
+from tasktracker_cli.output import flush
 from tasktracker_cli.service import address, service_options
 from tasktracker_schema import __version__
 
@@ -50,9 +51,12 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what goes wrong is one line on stderr and an exit code."""
+        if sys.stdout is None:
+            click.echo("tasktracker: standard output is closed", err=True)
+            ctx.exit(Exit.NOT_WRITTEN)
         try:
             value = super().invoke(ctx)
-            sys.stdout.flush()
+            flush()
         except BrokenPipeError:
             _close_stdout()
             ctx.exit(Exit.READER_GONE)

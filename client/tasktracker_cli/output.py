@@ -1,6 +1,8 @@
 """How values are written: indented JSON for people, one line for programs."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 from unicodedata import category
@@ -16,16 +18,43 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+class NotWritten(Exception):
+    """Standard output takes nothing."""
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # a reader that left is told by a code of its own
+        raise
+    except OSError as error:
+        raise NotWritten(f"the output can't be written: {error.strerror}") from error
+
+
 def write_line(value: Any) -> None:
     """Write JSON in one line, at once."""
-    sys.stdout.buffer.write(_json(value) + b"\n")
-    sys.stdout.buffer.flush()
+    with _writing():
+        sys.stdout.buffer.write(_json(value) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def write_text(text: str) -> None:
+    """Write a line of text."""
+    with _writing():
+        click.echo(text)
+
+
+def flush() -> None:
+    """Have all of it written."""
+    with _writing():
+        sys.stdout.flush()
 
 
 def write_value(value: Any) -> None:
     """Write JSON: indented on a terminal, else in one line."""
     if is_terminal():
-        click.echo(printable(msgspec.json.format(_json(value), indent=2).decode(), keep="\n"))
+        write_text(printable(msgspec.json.format(_json(value), indent=2).decode(), keep="\n"))
     else:
         write_line(value)
 

@@ -7,7 +7,7 @@ import click
 
 from tasktracker_cli import values
 from tasktracker_cli.exits import ENDINGS, exit_codes
-from tasktracker_cli.output import write_value
+from tasktracker_cli.output import write_text, write_value
 from tasktracker_cli.service import client, service_options
 
 
@@ -55,7 +55,7 @@ def register(as_json: bool, then_track: bool, then_wait: bool, **request: Any) -
     with client() as tracker:
         registered = tracker.register(task_type, run_at=run_at, **request)
     if not (then_track or then_wait):
-        write_value(registered) if as_json else click.echo(registered.task_id)
+        write_value(registered) if as_json else write_text(registered.task_id)
         return
     click.echo(registered.task_id, err=True)
     if then_wait:

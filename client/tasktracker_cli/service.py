@@ -57,7 +57,7 @@ def address() -> str:
     """Where the service is, by the options or the environment."""
     from tasktracker_client._config import config_of
 
-    return config_of(_given(_URL), None, 0, None).base_url
+    return config_of(_given(_URL), None, 0, None).address
 
 
 def client(retries: "Retries | int | None" = None) -> "TaskTracker":

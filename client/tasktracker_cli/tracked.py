@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -12,9 +13,11 @@ from tasktracker_client import (
     CancelRequested,
     HistoryFull,
     LeaseLost,
+    Task,
     TaskTracker,
     TaskTrackerError,
 )
+from tasktracker_client._calling.api import new_id
 from tasktracker_client._names import new_worker_id
 from tasktracker_client._refs import Hold
 from tasktracker_client._working.held import Held
@@ -67,13 +70,36 @@ def _warn(text: str) -> None:
     click.echo(f"tasktracker: {text}", err=True)
 
 
-def _withdraw(tracker: TaskTracker, hold: Hold) -> None:
-    """End a task whose command was not started, whether it was taken for that or not; in haste."""
-    config = tracker.config
-    hasty = TaskTracker(config.base_url, api_key=config.api_key, timeout=5.0, retries=2)
-    with suppress(TaskTrackerError), hasty:
-        if hasty.cancel(hold, reason="Its command was not started.").status == "in_progress":
-            hasty.fail(hold, retry=False)
+@dataclass(frozen=True)
+class _Wanted:
+    """The task to be, by what nobody else's has."""
+
+    task_id: str
+    worker_id: str
+    hidden_until: datetime
+
+    def is_ours(self, task: Task) -> bool:
+        """Whether it is this one, and not somebody else's under the same id or in somebody else's hands."""
+        if task.status == "pending":
+            return task.attempt == 0 and task.run_at == self.hidden_until
+        return task.status == "in_progress" and task.worker_id == self.worker_id
+
+
+@contextmanager
+def _withdrawn_if_not_begun(tracker: TaskTracker, wanted: _Wanted) -> Iterator[None]:
+    """By an error, a lost answer or a Ctrl-C in this block: then nobody else is to do it either."""
+    try:
+        yield
+    except BaseException:
+        config = tracker.config
+        hasty = TaskTracker(config.base_url, api_key=config.api_key, timeout=5.0, retries=2)
+        with suppress(TaskTrackerError), hasty:
+            task = hasty.get(wanted.task_id, progress=False)
+            if wanted.is_ours(task):
+                hasty.cancel(task, reason="Its command was not started.")
+                if task.status == "in_progress":
+                    hasty.fail(task, retry=False)
+        raise
 
 
 @contextmanager
@@ -81,16 +107,17 @@ def tracked(
     tracker: TaskTracker, task_type: str, lease_seconds: int, request: dict[str, Any]
 ) -> Iterator[Tracked]:
     """Register a task and take it, so that nobody else can: once lost, it fails."""
-    worker_id = new_worker_id()
-    hidden_until = datetime.now(UTC) + _HIDDEN
-    registered = tracker.register(task_type, run_at=hidden_until, max_attempts=1, **request)
-    try:
-        tracker.start(registered, worker_id=worker_id, lease_seconds=lease_seconds)
+    now = datetime.now(UTC)
+    hidden_until = (
+        now.replace(microsecond=now.microsecond // 1000 * 1000) + _HIDDEN
+    )  # as the service keeps it
+    request["task_id"] = request.get("task_id") or new_id()
+    wanted = _Wanted(request["task_id"], new_worker_id(), hidden_until)
+    with _withdrawn_if_not_begun(tracker, wanted):
+        registered = tracker.register(task_type, run_at=hidden_until, max_attempts=1, **request)
+        tracker.start(registered, worker_id=wanted.worker_id, lease_seconds=lease_seconds)
         task = tracker.get(registered, progress=False)
-    except BaseException:  # a Ctrl-C too: nobody else is to do it
-        _withdraw(tracker, Hold(registered.task_id, worker_id, 1))
-        raise
-    held = Held(Hold(task.id, worker_id, task.attempt), lease_seconds)
+    held = Held(Hold(task.id, wanted.worker_id, task.attempt), lease_seconds)
     keeper = Keeper(tracker.config, None, ThreadBeats)
     try:
         keeper.hold(held)

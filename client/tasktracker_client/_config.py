@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -77,13 +78,17 @@ class Config:
 _USER_AGENT: Final = "tasktracker-client"
 
 
+_NEVER_IN_URL: Final = re.compile(r"[?#\s]")
+_USER: Final = re.compile(r"//[^/]*@")
+
+
 def _is_base(url: str) -> bool:
     try:
         parts = httpx.URL(url)
-    except httpx.InvalidURL:
+        has_place = bool(parts.host) and (parts.port is None or 0 < parts.port < 65_536)
+    except (httpx.InvalidURL, ValueError):
         return False
-    is_whole = parts.scheme in ("http", "https") and parts.host and parts.port != 0
-    return bool(is_whole) and not (parts.query or parts.fragment or any(map(str.isspace, url)))
+    return has_place and parts.scheme in ("http", "https") and not _NEVER_IN_URL.search(url)
 
 
 def config_of(
@@ -98,7 +103,8 @@ def config_of(
     if not (key.isascii() and key.isprintable()):
         raise ValueError("the API key has characters that no header can carry")
     if not _is_base(url):
-        raise ValueError(f"the base URL must look like {DEFAULT_URL}, not {url!r}")
+        shown = _USER.sub("//", url)  # without a password
+        raise ValueError(f"the base URL must look like {DEFAULT_URL}, not {shown!r}")
     return Config(
         base_url=url.rstrip("/"),
         api_key=key or None,

@@ -269,7 +269,24 @@ def test_output_that_can_not_be_written_is_one_line_and_a_code_of_its_own(shell:
         )  # fmt: skip
 
     assert ran.returncode == 7
-    assert ran.stderr == "tasktracker: [Errno 28] No space left on device\n"
+    assert ran.stderr == "tasktracker: the output can't be written: No space left on device\n"
+
+
+def test_a_closed_output_is_told(shell: Shell) -> None:
+    ran = subprocess.run(
+        ["sh", "-c", 'exec "$0" stats >&-', COMMAND], env=environ(TASK_TRACKER_URL=shell.url),
+        stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False,
+    )  # fmt: skip
+
+    assert (ran.returncode, ran.stderr) == (7, "tasktracker: standard output is closed\n")
+
+
+def test_a_password_is_not_shown() -> None:
+    ran = Shell("http://me:secret@127.0.0.1:1").run("stats")
+
+    assert ran.code == 6
+    assert "127.0.0.1:1" in ran.err
+    assert "secret" not in ran.err
 
 
 def test_a_reader_that_leaves_ends_it_quietly(shell: Shell, api: TaskTracker, kind: str) -> None:

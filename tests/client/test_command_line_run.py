@@ -16,7 +16,7 @@ from services import wait_for
 from tasktracker_client import Task, TaskTracker
 
 from .command_line import COMMAND, SECONDS, Shell, environ
-from .proxy import Proxy, Swallowed, always
+from .proxy import Dropped, Proxy, Swallowed, always
 
 
 @pytest.fixture
@@ -279,6 +279,26 @@ def test_a_ctrl_c_before_the_command_is_begun_leaves_no_task_to_others(
         assert running.wait(SECONDS) == 130
     ended = api.get(task_id)
     assert (ended.status, ended.error["code"]) == ("failed", "cancelled")
+
+
+def test_a_registration_without_an_answer_leaves_no_task_to_others(
+    api: TaskTracker, shell: Shell, task_id: str
+) -> None:
+    lost = {"POST": Dropped()}
+    with Proxy(
+        shell.url, lambda method, path: lost.get(method) if path.endswith("/tasks") else None
+    ) as proxy:
+        ran = Shell(proxy.url).run("run", "cmd", "--id", task_id, "--", "true")
+
+    assert ran.code == 125
+    assert api.get(task_id).error["code"] == "cancelled"
+
+
+def test_a_task_of_somebody_else_is_left_alone(api: TaskTracker, shell: Shell, task_id: str) -> None:
+    api.register("cmd", task_id=task_id)
+    ran = shell.run("run", "cmd", "--id", task_id, "--", "true")
+
+    assert (ran.code, api.get(task_id).status) == (125, "pending")
 
 
 def test_a_directory_that_is_gone_is_no_hindrance(

@@ -141,16 +141,16 @@ def test_serve_says_so_when_it_cannot_listen(database_url: str, redis_url: str, 
     assert not any("Traceback" in each.stderr for each in told)
 
 
-@pytest.mark.parametrize("is_there", [False, True], ids=["no directory", "an empty one"])
+@pytest.mark.parametrize("is_there", [False, True], ids=["no directory", "one without stores"])
 def test_doctor_leaves_nothing_behind_where_nothing_was(data_dir: Path, is_there: bool) -> None:
     if is_there:
-        data_dir.mkdir()
+        (data_dir / "lost+found").mkdir(parents=True)
 
     looked = run("doctor", data_dir=str(data_dir))
 
     assert findings(looked.stdout)["embedded stores"] == "ok"
     assert f"serve and dev make theirs in {data_dir}" in looked.stdout
-    assert list(data_dir.parent.rglob("*")) == ([data_dir] if is_there else [])
+    assert list(data_dir.parent.rglob("*")) == ([data_dir, data_dir / "lost+found"] if is_there else [])
 
 
 def test_doctor_fails_where_stores_can_not_be_kept(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import typing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -50,6 +51,7 @@ async def awaited(job: AsyncJob[Tree]) -> None: ...
 def foreign(job: Job[Foreign]) -> None: ...
 def wrapping(job: Job[Wrapping]) -> None: ...
 def only_for_checkers(job: Job[Mapping[str, int]]) -> None: ...
+def not_in_typing(job: Job[typing.Nope]) -> None: ...  # type: ignore[name-defined]
 def two(job: Job, more: int) -> None: ...
 def not_one(*jobs: Job) -> None: ...
 def text(job: str) -> None: ...
@@ -73,6 +75,7 @@ def test_params_come_in_the_type_that_is_named(function: Any, wanted: Any) -> No
         (foreign, "can't be decoded into Foreign; a msgspec.Struct"),
         (wrapping, "can't be decoded into Foreign; a msgspec.Struct"),
         (only_for_checkers, "'Mapping' is not defined; it has to be imported"),
+        (not_in_typing, "has no attribute 'Nope'"),
         (two, "must take one argument"), (not_one, "must take one argument"),
         (text, "must take a Job"), (awaited, "must take a Job"),
     ],

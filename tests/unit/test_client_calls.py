@@ -251,6 +251,11 @@ def test_one_send_is_the_least() -> None:
         "http://a b:1",
         "http://a\nb",
         "http://[::1",
+        "http://a:65536",
+        "http://a:-1",
+        "http://a/?",
+        "http://a/#",
+        "http://xn--a",
     ],
 )
 def test_what_is_no_address_of_http_is_refused_at_once(url: str) -> None:
@@ -263,6 +268,8 @@ def test_an_address_is_shown_without_its_password_and_taken_without_line_ends() 
 
     assert config.base_url == "http://me:secret@a:1/base"
     assert config.address == "http://a:1/base"
+    with pytest.raises(ValueError, match="not 'ftp://a'"):
+        config_of("ftp://me:secret@a", None, 30.0, None)
 
 
 def test_a_socket_gets_a_time_however_little_is_left() -> None:

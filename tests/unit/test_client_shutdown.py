@@ -59,6 +59,14 @@ def test_a_second_signal_ends_the_grace() -> None:
         assert shutdown.is_over
 
 
+@pytest.mark.parametrize("grace", [0.0, 0.1])
+def test_a_stop_by_the_program_leaves_no_more_than_the_grace(grace: float) -> None:
+    shutdown = Shutdown(grace, raises=True)
+    with shutdown.handling():
+        threading.Timer(0.05, shutdown.stop).start()
+        assert interrupted(10)
+
+
 def test_where_threads_work_nothing_is_raised() -> None:
     shutdown = Shutdown(0.05, raises=False)
     with shutdown.handling():

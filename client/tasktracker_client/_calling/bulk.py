@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -282,10 +283,11 @@ def _all(
     found: list[Outcome[T]] = []
     decoder = msgspec.json.Decoder(answer)
     for body, count in _bodies(field, items):
-        call = Call("POST", f"{BASE_PATH}/bulk/{verb}", _outcomes, repeat, body)
+        read = partial(_outcomes_of, count, decoder)
         try:
-            judged, is_repeat = yield from performed(call, retries)
-            outcomes = _outcomes_of(judged, count, decoder)
+            outcomes, is_repeat = yield from performed(
+                Call("POST", f"{BASE_PATH}/bulk/{verb}", read, repeat, body), retries
+            )
         except TaskTrackerError as error:
             error.outcomes = found
             raise
@@ -293,7 +295,8 @@ def _all(
     return found
 
 
-def _outcomes_of(judged: _Outcomes, count: int, decoder: "msgspec.json.Decoder[T]") -> list[Outcome[T]]:
+def _outcomes_of(count: int, decoder: "msgspec.json.Decoder[T]", body: bytes) -> list[Outcome[T]]:
+    judged = _outcomes(body)
     if len(judged.results) != count:
         raise ProtocolError(f"{len(judged.results)} outcomes of {count} items")
     return [_outcome(raw, decoder) for raw in judged.results]

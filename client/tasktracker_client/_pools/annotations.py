@@ -59,8 +59,9 @@ def _resolved(function: Callable[..., Any], annotation: Any) -> Any:
         return annotation
     one = SimpleNamespace(__annotations__={"job": annotation})
     try:
-        return get_type_hints(one, globalns=inspect.unwrap(function).__globals__)["job"]
-    except NameError as error:
+        names = getattr(inspect.unwrap(function), "__globals__", function.__globals__)
+        return get_type_hints(one, globalns=names)["job"]
+    except Exception as error:  # whatever an expression there may raise
         raise TypeError(
             f"{function.__qualname__}: the type of its job can't be found: {error}; "
             "it has to be imported when the program runs, and defined outside of functions"

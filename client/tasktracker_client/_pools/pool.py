@@ -1,6 +1,5 @@
 """A pool of workers: functions for task types, and how many of them run at once."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -128,7 +127,7 @@ class WorkerPool:
         config_of(base_url, api_key, timeout=1.0, retries=None)  # what is wrong with it is told here
         run = Run(base_url=base_url, api_key=api_key, until_empty=until_empty)
         if self._kind == "tasks":
-            asyncio.run(run_tasks(handlers, options, run, self._stops))
+            run_tasks(handlers, options, run, self._stops)
             return
         shutdown = Shutdown(options.grace_seconds, raises=False)
         with self._stops.by(shutdown.stop):

@@ -10,9 +10,8 @@ from types import FrameType
 from typing import Any, Final
 
 from tasktracker_client._logging import logger
-from tasktracker_client._pools.signals import borrowed
+from tasktracker_client._pools.signals import SIGNALS, borrowed
 
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _UNINTERRUPTED_SECONDS: Final = 2
 _SAME_MOMENT_SECONDS: Final = 0.2
 
@@ -43,6 +42,7 @@ class Shutdown:
         self._is_handling = False
         self._is_asked = False
         self._stopped_at = 0.0
+        self._is_grace_over = False
         self._handled = threading.RLock()
         self._signalled: SimpleQueue[str | None] = SimpleQueue()
         self.is_stopped = False
@@ -109,7 +109,8 @@ class Shutdown:
         if self.is_over:
             return
         if self.is_stopped:
-            if self._is_asked and time.monotonic() < self._stopped_at + _SAME_MOMENT_SECONDS:
+            is_same_moment = time.monotonic() < self._stopped_at + _SAME_MOMENT_SECONDS
+            if self._is_asked and is_same_moment and not self._is_grace_over:
                 return  # one of the two is that of `stop`
             self.is_over = True
             if self._raises:
@@ -132,6 +133,7 @@ class Shutdown:
             self._signalled.get(timeout=self._grace_seconds)
         except Empty:
             main = threading.main_thread().ident
+            self._is_grace_over = True
             if main is not None and not self.is_over:
                 # A signal interrupts what the main thread sleeps or waits in.
                 signal.pthread_kill(main, signal.SIGTERM)

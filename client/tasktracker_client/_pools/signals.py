@@ -2,12 +2,19 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _borrowed: Final[list[Callable[[], None]]] = []
 """How each block that is open gives its signals back."""
+
+
+def own_signals() -> tuple[signal.Signals, ...]:
+    """Those a pool is ended by; none outside the main thread, where nobody can handle them."""
+    return SIGNALS if threading.current_thread() is threading.main_thread() else ()
 
 
 @contextmanager
@@ -28,8 +35,8 @@ def borrowed(signals: tuple[signal.Signals, ...], *, is_loop: bool = False) -> I
     try:
         yield
     finally:
-        _borrowed.remove(give_back)
         _put_back(before)
+        _borrowed.remove(give_back)
 
 
 def _put_back(before: dict[signal.Signals, Any]) -> None:

@@ -1,7 +1,6 @@
 """Jobs as tasks of an event loop: it claims whenever there is room, and only then."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -11,8 +10,7 @@ from tasktracker_client._async_client import AsyncTaskTracker
 from tasktracker_client._logging import logger
 from tasktracker_client._pools.handlers import Handlers
 from tasktracker_client._pools.options import PoolOptions, Run
-from tasktracker_client._pools.shutdown import SIGNALS
-from tasktracker_client._pools.signals import borrowed
+from tasktracker_client._pools.signals import borrowed, own_signals
 from tasktracker_client._pools.stops import Stops
 from tasktracker_client._working.async_job import AsyncJob
 from tasktracker_client._working.keeping import HASTE_SECONDS
@@ -22,8 +20,13 @@ _RELEASE_SECONDS: Final = 2 * HASTE_SECONDS
 """For an end that is under way, and a release, when the service is away."""
 
 
-async def run_tasks(handlers: Handlers, options: PoolOptions, run: Run, stops: Stops) -> None:
+def run_tasks(handlers: Handlers, options: PoolOptions, run: Run, stops: Stops) -> None:
     """Work until a signal or a stop, or until there is nothing left."""
+    with borrowed(own_signals(), is_loop=True):  # from before the loop, which handles SIGINT by itself
+        asyncio.run(_run_tasks(handlers, options, run, stops))
+
+
+async def _run_tasks(handlers: Handlers, options: PoolOptions, run: Run, stops: Stops) -> None:
     loop = asyncio.get_running_loop()
     async with AsyncTaskTracker(run.base_url, api_key=run.api_key) as client:
         worker = client.worker(*handlers.task_types, **options.of_worker(run.until_empty))
@@ -130,15 +133,12 @@ class _Crew:
 
 @contextmanager
 def _stopped_by_signals(crew: _Crew) -> Iterator[None]:
-    """SIGTERM and SIGINT stop the crew; outside the main thread nobody can handle them."""
-    is_main = threading.current_thread() is threading.main_thread()
-    signals = SIGNALS if is_main else ()
+    signals = own_signals()
     loop = asyncio.get_running_loop()
-    with borrowed(signals, is_loop=True):
-        try:
-            for each in signals:
-                loop.add_signal_handler(each, crew.stop)
-            yield
-        finally:
-            for each in signals:
-                loop.remove_signal_handler(each)
+    try:
+        for each in signals:
+            loop.add_signal_handler(each, crew.stop)
+        yield
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -21,7 +21,8 @@ _LOOK_SECONDS: Final = 0.25
 class _Beating:
     """What is held, and what the parent was told of it."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, parent: BinaryIO) -> None:
+        self._parent = parent
         config = Config(
             base_url=setup.base_url, api_key=setup.api_key, timeout=setup.timeout, retries=Retries()
         )
@@ -53,8 +54,8 @@ class _Beating:
                 )
                 if self._told.get(held) != word:
                     self._told[held] = word
-                    sys.stdout.buffer.write(msgspec.json.encode(word) + b"\n")
-            sys.stdout.buffer.flush()
+                    self._parent.write(msgspec.json.encode(word) + b"\n")
+            self._parent.flush()
 
     def _pause(self, is_stopped: bool) -> None:
         if is_stopped == self._is_paused:
@@ -79,7 +80,9 @@ def main() -> None:
     lines = iter(sys.stdin.buffer.readline, b"")
     if not (setup := next(lines, b"")):
         return  # the parent has gone on without it
-    beating = _Beating(msgspec.json.decode(setup, type=Setup))
+    parent = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what else prints is not for the parent
+    beating = _Beating(msgspec.json.decode(setup, type=Setup), parent)
     threading.Thread(target=_look, args=(beating, os.getppid()), daemon=True).start()
     decoder = msgspec.json.Decoder(Change)
     for line in lines:

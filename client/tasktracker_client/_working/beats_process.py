@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from tasktracker_client._working.keeper import Keeper, ThreadBeats
 
 _END_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.1
+_HEALTHY_SECONDS: Final = 60.0
+"""A process that lived so long did not fail at its start."""
 _HOPELESS: Final = 5
 """So many processes that ended without a word: it is this machine, not an accident."""
 
@@ -52,6 +55,9 @@ class Word(msgspec.Struct, omit_defaults=True):
     lease_until: float = 0.0
     is_cancelled: bool = False
     lost: str | None = None
+
+
+_read_word: Final = msgspec.json.Decoder(Word).decode
 
 
 class ProcessBeats:
@@ -100,16 +106,17 @@ class ProcessBeats:
 
     def _start(self) -> None:
         try:
-            self._process = _beating()
+            process = _beating()
         except OSError as error:
             self._fall_back(error)
             return
+        self._process = process
         config = self._keeper.config
         self._write(Setup(config.base_url, config.api_key, config.timeout))
         for held in list(self._held.values()):
             self._tell(held, is_held=True)
         name = "tasktracker-heartbeats"
-        self._reader = threading.Thread(target=self._listen, args=(self._process,), name=name, daemon=True)
+        self._reader = threading.Thread(target=self._listen, args=(process,), name=name, daemon=True)
         self._reader.start()
 
     def _tell(self, held: Held, *, is_held: bool) -> None:
@@ -127,20 +134,26 @@ class ProcessBeats:
             process.stdin.flush()
 
     def _listen(self, process: "subprocess.Popen[bytes]") -> None:
-        decoder = msgspec.json.Decoder(Word)
+        began = time.monotonic()
         assert process.stdout is not None  # noqa: S101 - it was asked for
         with process.stdout:
             for line in process.stdout:
-                word = decoder.decode(line)
-                self._failures = 0
-                held = self._held.get((word.task_id, word.attempt))
-                if held is not None:
-                    _hear(held, word)
+                self._heard(line)
+        if time.monotonic() - began > _HEALTHY_SECONDS:
+            self._failures = 0
         with self._lock:
             if self._process is process:
                 self._process = None
         _end(process)
         self._start_again()
+
+    def _heard(self, line: bytes) -> None:
+        with suppress(msgspec.MsgspecError):  # what somebody's code prints as Python starts is none of ours
+            word = _read_word(line)
+            self._failures = 0
+            held = self._held.get((word.task_id, word.attempt))
+            if held is not None:
+                _hear(held, word)
 
     def _start_again(self) -> None:
         self._failures += 1
@@ -165,11 +178,15 @@ def _beating() -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         # It imports as this process does, and not from the directory that happens to be the current one.
         [sys.executable, "-P", "-m", "tasktracker_client._working.beating"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={**os.environ, "PYTHONPATH": _search_path()},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,  # a Ctrl-C is for the job; its heartbeats go on until it has ended
     )
+
+
+def _search_path() -> str:
+    return os.pathsep.join(each for each in map(str, sys.path) if each and os.pathsep not in each)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

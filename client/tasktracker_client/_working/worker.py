@@ -2,13 +2,13 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
 
 import httpx
 
-from tasktracker_client._calling.calls import Flow
 from tasktracker_client._calling.driving import adrive, drive
 from tasktracker_client._config import Config
 from tasktracker_client._names import new_worker_id
@@ -70,7 +70,7 @@ class _WorkerState:
         self._latest_seconds = latest_seconds
         self._until_empty = until_empty
         self._stop: Final = Stop()
-        self._is_taking = False
+        self._takers: list[object] = []
 
     @property
     def stopping(self) -> bool:
@@ -85,15 +85,21 @@ class _WorkerState:
         """
         self._stop.set()
 
-    def _next_claim(self, wait_seconds: int) -> Flow[Task | None]:
+    @contextmanager
+    def _taking(self) -> Iterator[None]:
         """Claims have a name, to be asked for again: two at once would be one, and get the same task."""
-        self._keeper.check_process()
-        if self._is_taking:
-            raise RuntimeError(
-                "this worker is claiming already, for another thread or asyncio task; "
-                "make a worker for each, or use a WorkerPool"
-            )
-        return self._claims.claim(wait_seconds, self._stop.is_set)
+        me = object()
+        try:
+            self._takers.append(me)
+            if self._takers[0] is not me:
+                raise RuntimeError(
+                    "this worker is claiming already, for another thread or asyncio task; "
+                    "make a worker for each, or use a WorkerPool"
+                )
+            yield
+        finally:
+            if me in self._takers:
+                self._takers.remove(me)
 
     def _hold(self, task: Task) -> Held:
         hold = Hold(task.id, self.worker_id, task.attempt)
@@ -167,13 +173,11 @@ class Worker(_WorkerState):
 
     def take(self, wait_seconds: int) -> Job[JsonObject] | None:
         """The same for a caller that does several jobs at once, and sees to each of them."""
-        flow = self._next_claim(wait_seconds)
-        try:
-            self._is_taking = True
+        self._keeper.check_process()
+        with self._taking():
+            flow = self._claims.claim(wait_seconds, self._stop.is_set)
             task = drive(flow, self._config, self._http, sleep=self._stop.sleep)
             return None if task is None else Job(task, task.params or {}, self._hold(task), self._keeper)
-        finally:
-            self._is_taking = False
 
     def take_back(self, reason: str) -> None:
         """Release what is under way, whose code is told ``LeaseLost`` at its next call."""
@@ -248,15 +252,13 @@ class AsyncWorker(_WorkerState):
 
     async def take(self, wait_seconds: int) -> AsyncJob[JsonObject] | None:
         """The same for a caller that does several jobs at once, and sees to each of them."""
-        flow = self._next_claim(wait_seconds)
-        try:
-            self._is_taking = True
+        self._keeper.check_process()
+        with self._taking():
+            flow = self._claims.claim(wait_seconds, self._stop.is_set)
             task = await adrive(flow, self._config, self._http)
             if task is None:
                 return None
             return AsyncJob(task, task.params or {}, self._hold(task), self._async_keeper)
-        finally:
-            self._is_taking = False
 
     async def take_back(self, reason: str) -> None:
         """Release what is under way, whose code is told ``LeaseLost`` at its next call."""

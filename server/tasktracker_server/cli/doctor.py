@@ -16,7 +16,7 @@ from tasktracker_server.cli.findings import Finding, Level
 from tasktracker_server.cli.machine_checks import machine_findings
 from tasktracker_server.cli.options import settings_flags
 from tasktracker_server.cli.stores import with_stores
-from tasktracker_server.embedded import EmbeddedError, check_place
+from tasktracker_server.embedded import EmbeddedError, check_place, holds_stores
 from tasktracker_server.settings import SETTINGS, InvalidSettings, Settings
 
 COLORS: Final = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
@@ -70,7 +70,7 @@ def _store_findings(settings: Settings) -> Iterator[Finding]:
 @contextmanager
 def _on_what_is_there(settings: Settings) -> Iterator[tuple[Settings, str]]:
     """The settings to try, and where that is: looking leaves no stores behind that were not there."""
-    if (settings.database_url and settings.redis_url) or _holds_something(settings.data_dir):
+    if (settings.database_url and settings.redis_url) or holds_stores(settings.data_dir):
         yield settings, str(settings.data_dir)
         return
     check_place(settings.data_dir)
@@ -78,13 +78,6 @@ def _on_what_is_there(settings: Settings) -> Iterator[tuple[Settings, str]]:
         Path(folder).chmod(0o711)  # for the account that PostgreSQL runs under where we are root
         where = f"a temporary folder; serve and dev make theirs in {settings.data_dir}"
         yield msgspec.structs.replace(settings, data_dir=Path(folder)), where
-
-
-def _holds_something(folder: Path) -> bool:
-    try:
-        return any(folder.expanduser().iterdir())
-    except OSError:
-        return False
 
 
 def _tell(finding: Finding) -> None:

@@ -21,7 +21,7 @@ from tasktracker_server.embedded.sharing import Share
 from tasktracker_server.embedded.store import Store
 from tasktracker_server.embedded.valkey import Valkey
 
-__all__ = ["EmbeddedError", "NotInstalled", "Stores", "check_place", "ephemeral", "running"]
+__all__ = ["EmbeddedError", "NotInstalled", "Stores", "check_place", "ephemeral", "holds_stores", "running"]
 
 
 class Stores(NamedTuple):
@@ -29,6 +29,11 @@ class Stores(NamedTuple):
 
     database_url: str
     redis_url: str
+
+
+def holds_stores(data_dir: Path) -> bool:
+    """Whether stores were made there before."""
+    return any(os.path.isdir(data_dir.expanduser() / kind.name) for kind in (Postgres, Valkey))
 
 
 @contextmanager

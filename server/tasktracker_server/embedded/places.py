@@ -55,7 +55,7 @@ def check_place(data_dir: Path) -> None:
         EmbeddedError: it can't be made, written to, or entered by the stores' user.
     """
     folder = data_dir.expanduser().resolve()
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    missing = [place for place in (folder, *folder.parents) if not os.path.exists(place)]
     try:
         open_data_dir(folder)
         check_reachable(folder, Account.of(folder))

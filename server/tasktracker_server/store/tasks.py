@@ -87,9 +87,8 @@ class TaskStore:
     async def _claim_many_types(self, task_types: list[str], claimers: Sequence[Claimer]) -> list[Row]:
         """Looks deeper into the queues where others were at all that stood in front."""
         claimed: list[Row] = []
-        for spare in _SPARE_HEADS:
-            shared = max(_SPARE_HEADS[0], spare // len(task_types))
-            params = {"task_types": task_types, "spare": shared}
+        for spare in sorted({max(_SPARE_HEADS[0], spare // len(task_types)) for spare in _SPARE_HEADS}):
+            params = {"task_types": task_types, "spare": spare}
             rows = await self._claim("claim_many_types", params, claimers)
             claimed = [row for row in rows if row[0] is not None]
             # What was claimed is answered now: a look that failed after it would leave it in nobody's hands.

@@ -9,6 +9,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -26,26 +27,31 @@ def tell(what: object) -> None:
     os.write(1, f"{json.dumps(what)}\n".encode())
 
 
-def ended_child() -> dict[str, Any]:
-    """What became of a child that was asked to end while it slept."""
+def ended_children() -> list[int | None]:
+    """How children ended that were asked to while they slept, by SIGTERM and by SIGINT."""
+    return [ended_child(signal.SIGTERM), ended_child(signal.SIGINT)]
+
+
+def ended_child(number: signal.Signals) -> int | None:
+    """Its exit code; ``None`` where it goes on."""
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
     child.start()
     time.sleep(0.3)
-    child.terminate()
+    os.kill(child.pid or 0, number)
     child.join(10)
-    told = {"alive": child.is_alive(), "exitcode": child.exitcode}
+    code = child.exitcode
     child.kill()
-    return told
+    return code
 
 
-def work(job: Job[Any]) -> dict[str, Any]:
+def work(job: Job[Any]) -> list[int | None]:
     """Do so in a job."""
-    return ended_child()
+    return ended_children()
 
 
-async def awork(job: AsyncJob[Any]) -> dict[str, Any]:
+async def awork(job: AsyncJob[Any]) -> list[int | None]:
     """The same for an event loop."""
-    return await asyncio.to_thread(ended_child)
+    return await asyncio.to_thread(ended_children)
 
 
 def pool(url: str, task_type: str, kind: Any) -> None:

@@ -289,7 +289,7 @@ def test_one_claims_at_a_time(client: TaskTracker, task_type: str, worker: MakeW
     taken: list[Job[Any] | None] = []
     claiming = threading.Thread(target=lambda: taken.append(made.claim(20)))
     claiming.start()
-    assert wait_for(lambda: made._is_taking, 10)
+    assert wait_for(lambda: bool(made._takers), 10)
     with pytest.raises(RuntimeError, match="a worker for each"):
         made.claim(0)
     task = client.register(task_type)

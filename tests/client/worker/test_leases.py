@@ -143,6 +143,34 @@ def test_modules_of_the_current_directory_are_not_taken_for_the_heartbeats(
     assert (client.get(task).status, client.get(task).attempt) == ("completed", 1)
 
 
+def test_what_others_print_as_python_starts_is_passed_over(
+    client: TaskTracker,
+    task_type: str,
+    worker: MakeWorker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('hello')")
+    monkeypatch.syspath_prepend(tmp_path)
+    client.register(task_type)
+    with one(worker(lease_seconds=5, heartbeats="process")) as job:
+        first = beating(job)
+        assert not wait_for(lambda: job.lease_lost or beating(job) is not first, 7)
+
+
+def test_heartbeats_go_on_where_no_other_process_can_be_begun(
+    client: TaskTracker, task_type: str, worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = client.register(task_type)
+    with one(worker(lease_seconds=5, heartbeats="process")) as job:
+        first = beating(job)
+        assert first is not None
+        monkeypatch.setattr(sys, "executable", "/not/there")
+        first.kill()
+        assert not wait_for(lambda: job.lease_lost, 8)
+    assert client.get(task).attempt == 1
+
+
 @pytest.mark.parametrize("program", [shutil.which("false"), "/not/there"])
 def test_where_no_process_can_send_heartbeats_a_thread_does(
     program: str,

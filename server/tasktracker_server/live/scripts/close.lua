@@ -11,6 +11,7 @@
 -- Answers what was found, whether that proves that nothing was lost since the last seed, the last number
 -- in the list, and the entries PostgreSQL lacks. The final event is told here only when all is stored, and
 -- once: a tombstone remembers it.
+local DAY = 86400000
 local live, seq, progress = KEYS[1], KEYS[2], KEYS[3]
 local upto, page_bytes, ticket, leave = tonumber(ARGV[1]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local L = redis.call('HMGET', live, 's', 'g', 'k', 'ord', 'told', 'lost')
@@ -70,11 +71,11 @@ if last <= upto then
     -- Whoever has written the loss down removes the mark.
     redis.call('HSET', live, 's', 'x', 'ord', ARGV[2], 'lost', 1)
     redis.call('HDEL', live, 'k')
-    redis.call('PEXPIRE', live, 86400000)
+    redis.call('PEXPIRE', live, DAY)
   elseif leave == 'nothing' then
     redis.call('DEL', live)
   elseif leave == 'tombstone' and state then
-    redis.call('PEXPIRE', live, 60000)
+    redis.call('PEXPIRE', live, L[6] and ARGV[13] == '' and DAY or 60000)
   end
   return {found, proven and 1 or 0, last}
 end
