@@ -108,9 +108,8 @@ def tracked(
 ) -> Iterator[Tracked]:
     """Register a task and take it, so that nobody else can: once lost, it fails."""
     now = datetime.now(UTC)
-    hidden_until = (
-        now.replace(microsecond=now.microsecond // 1000 * 1000) + _HIDDEN
-    )  # as the service keeps it
+    # In whole milliseconds, as the service keeps it: so it is known again.
+    hidden_until = now - timedelta(microseconds=now.microsecond % 1000) + _HIDDEN
     request["task_id"] = request.get("task_id") or new_id()
     wanted = _Wanted(request["task_id"], new_worker_id(), hidden_until)
     with _withdrawn_if_not_begun(tracker, wanted):

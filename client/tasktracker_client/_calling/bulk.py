@@ -202,14 +202,8 @@ def heartbeat(
 
 def release(tasks: Iterable[TaskRef], retries: Retries) -> Flow[list[Outcome[ReleasedTask]]]:
     """Hand many back."""
-    return _all(
-        "release",
-        "items",
-        [_to(hold_of(each)) for each in several(tasks)],
-        ReleasedTask,
-        Repeat.SAME,
-        retries,
-    )
+    items = [_to(hold_of(each)) for each in several(tasks)]
+    return _all("release", "items", items, ReleasedTask, Repeat.SAME, retries)
 
 
 def cancel(
