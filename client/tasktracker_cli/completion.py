@@ -2,6 +2,8 @@
 
 import click
 
+from tasktracker_cli.output import write_text
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -21,4 +23,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     if completer is None:
         raise click.ClickException(f"{shell} is not known.")
     name = "tasktracker"
-    click.echo(completer(ctx.find_root().command, {}, name, f"_{name.upper()}_COMPLETE").source())
+    write_text(completer(ctx.find_root().command, {}, name, f"_{name.upper()}_COMPLETE").source())

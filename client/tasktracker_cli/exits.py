@@ -1,9 +1,8 @@
 """Exit codes, and the one line that is told of an error."""
 
+import errno
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
-
-from tasktracker_cli.output import NotWritten
 
 if TYPE_CHECKING:
     from tasktracker_client import TaskFailed
@@ -62,6 +61,10 @@ ENDINGS: Final = (
 """Of a command that sees a task to its end."""
 
 
+_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT})
+"""A full disk and the like; what else the system refuses is somebody's bug, and shown as one."""
+
+
 def told(error: Exception) -> tuple[str, Exit] | None:
     """The line and the exit code for an error of the client; ``None`` for what is a bug."""
     from tasktracker_client import ApiError, ServerError, TaskFailed, TaskTrackerError, WaitTimeout
@@ -74,8 +77,8 @@ def told(error: Exception) -> tuple[str, Exit] | None:
         return str(error), Exit.REFUSED
     if isinstance(error, TaskTrackerError):
         return str(error), Exit.NO_ANSWER
-    if isinstance(error, NotWritten):
-        return str(error), Exit.NOT_WRITTEN
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        return f"the output can't be written: {error.strerror}", Exit.NOT_WRITTEN
     return None
 
 

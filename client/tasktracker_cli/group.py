@@ -1,7 +1,6 @@
 """The commands, each loaded when it is called, and what all of them share."""
 
 import os
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
@@ -51,9 +50,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what goes wrong is one line on stderr and an exit code."""
-        if sys.stdout is None:
-            click.echo("tasktracker: standard output is closed", err=True)
-            ctx.exit(Exit.NOT_WRITTEN)
+        _occupy_closed()
         try:
             value = super().invoke(ctx)
             flush()
@@ -76,9 +73,23 @@ class LazyGroup(click.Group):
         return value
 
 
+def _occupy_closed() -> None:
+    """Where our output is closed a socket would get its number, and what a command of `run` writes."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(nowhere, number)
+    if nowhere > 2:
+        os.close(nowhere)
+    else:
+        os.set_inheritable(nowhere, True)
+
+
 def _close_stdout() -> None:
     """Let nothing complain at the end about what can't be written any more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 @click.group(

@@ -1,10 +1,10 @@
 """How values are written: indented JSON for people, one line for programs."""
 
+import errno
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 from unicodedata import category
 
 import click
@@ -15,39 +15,30 @@ _encode: Final = msgspec.json.Encoder().encode
 
 def is_terminal() -> bool:
     """Whether a person reads what is written to stdout."""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
-class NotWritten(Exception):
-    """Standard output takes nothing."""
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:  # a reader that left is told by a code of its own
-        raise
-    except OSError as error:
-        raise NotWritten(f"the output can't be written: {error.strerror}") from error
+def _stdout() -> TextIO:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return sys.stdout
 
 
 def write_line(value: Any) -> None:
     """Write JSON in one line, at once."""
-    with _writing():
-        sys.stdout.buffer.write(_json(value) + b"\n")
-        sys.stdout.buffer.flush()
+    out = _stdout().buffer
+    out.write(_json(value) + b"\n")
+    out.flush()
 
 
 def write_text(text: str) -> None:
     """Write a line of text."""
-    with _writing():
-        click.echo(text)
+    click.echo(text, _stdout())
 
 
 def flush() -> None:
     """Have all of it written."""
-    with _writing():
+    if sys.stdout is not None:
         sys.stdout.flush()
 
 

@@ -93,7 +93,7 @@ def run(
     manner = Manner(grace_seconds=grace, json_progress=json_progress, forward=not quiet)
     try:
         with client() as tracker, tracked(tracker, task_type, lease_seconds, request) as task:
-            if sys.stderr.isatty() and not quiet:
+            if sys.stderr is not None and sys.stderr.isatty() and not quiet:
                 click.echo(f"tasktracker: task {task.job.id}", err=True)
             code = run_command(command, task, manner)
     except TaskTrackerError as error:

@@ -66,5 +66,5 @@ def client(retries: "Retries | int | None" = None) -> "TaskTracker":
 
     try:
         return TaskTracker(_given(_URL), api_key=_given(_API_KEY), retries=retries)
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # an OSError where certificates are named that are not there
         raise click.UsageError(str(error)) from None

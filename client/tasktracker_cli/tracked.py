@@ -13,6 +13,7 @@ from tasktracker_client import (
     CancelRequested,
     HistoryFull,
     LeaseLost,
+    OutcomeUnknown,
     Task,
     TaskTracker,
     TaskTrackerError,
@@ -86,13 +87,15 @@ class _Wanted:
 
 
 @contextmanager
-def _withdrawn_if_not_begun(tracker: TaskTracker, wanted: _Wanted) -> Iterator[None]:
-    """By an error, a lost answer or a Ctrl-C in this block: then nobody else is to do it either."""
+def _withdrawn_by(
+    failures: tuple[type[BaseException], ...], tracker: TaskTracker, wanted: _Wanted
+) -> Iterator[None]:
+    """Where one of these ends this block nobody else is to do the task either; in haste."""
     try:
         yield
-    except BaseException:
+    except failures:
         config = tracker.config
-        hasty = TaskTracker(config.base_url, api_key=config.api_key, timeout=5.0, retries=2)
+        hasty = TaskTracker(config.base_url, api_key=config.api_key, timeout=2.0, retries=1)
         with suppress(TaskTrackerError), hasty:
             task = hasty.get(wanted.task_id, progress=False)
             if wanted.is_ours(task):
@@ -112,8 +115,9 @@ def tracked(
     hidden_until = now - timedelta(microseconds=now.microsecond % 1000) + _HIDDEN
     request["task_id"] = request.get("task_id") or new_id()
     wanted = _Wanted(request["task_id"], new_worker_id(), hidden_until)
-    with _withdrawn_if_not_begun(tracker, wanted):
+    with _withdrawn_by((OutcomeUnknown, KeyboardInterrupt), tracker, wanted):
         registered = tracker.register(task_type, run_at=hidden_until, max_attempts=1, **request)
+    with _withdrawn_by((BaseException,), tracker, wanted):
         tracker.start(registered, worker_id=wanted.worker_id, lease_seconds=lease_seconds)
         task = tracker.get(registered, progress=False)
     held = Held(Hold(task.id, wanted.worker_id, task.attempt), lease_seconds)

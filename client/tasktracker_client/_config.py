@@ -79,7 +79,6 @@ _USER_AGENT: Final = "tasktracker-client"
 
 
 _NEVER_IN_URL: Final = re.compile(r"[?#\s]")
-_USER: Final = re.compile(r"//[^/]*@")
 
 
 def _is_base(url: str) -> bool:
@@ -103,8 +102,8 @@ def config_of(
     if not (key.isascii() and key.isprintable()):
         raise ValueError("the API key has characters that no header can carry")
     if not _is_base(url):
-        shown = _USER.sub("//", url)  # without a password
-        raise ValueError(f"the base URL must look like {DEFAULT_URL}, not {shown!r}")
+        shown = "the one given (not shown, as it may hold a password)" if "@" in url else repr(url)
+        raise ValueError(f"the base URL must look like {DEFAULT_URL}, not {shown}")
     return Config(
         base_url=url.rstrip("/"),
         api_key=key or None,

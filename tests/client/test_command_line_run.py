@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -299,6 +300,31 @@ def test_a_task_of_somebody_else_is_left_alone(api: TaskTracker, shell: Shell, t
     ran = shell.run("run", "cmd", "--id", task_id, "--", "true")
 
     assert (ran.code, api.get(task_id).status) == (125, "pending")
+
+
+def test_a_ctrl_c_is_not_kept_waiting_by_a_service_that_says_nothing(task_id: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nowhere = Shell(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with nowhere.started("run", "cmd", "--id", task_id, "--", "true") as running:
+            silent.accept()[0].close()
+            assert not wait_for(lambda: running.poll() is not None, 0.5)
+            running.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            assert running.wait(SECONDS) == 130
+    assert time.monotonic() - began < 6.0
+
+
+def test_a_command_runs_where_our_output_is_closed(
+    api: TaskTracker, shell: Shell, task_id: str, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" run cmd --id {task_id} -- sh -c "echo hi; touch {ran}" >&- 2>&-', COMMAND],
+        env=environ(TASK_TRACKER_URL=shell.url), timeout=SECONDS, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, ran.exists()) == (0, True)
+    assert api.get(task_id).status == "completed"
 
 
 def test_a_directory_that_is_gone_is_no_hindrance(

@@ -36,7 +36,8 @@ def borrowed(signals: tuple[signal.Signals, ...], *, is_loop: bool = False) -> I
         yield
     finally:
         _put_back(before)
-        _borrowed.remove(give_back)
+        if give_back in _borrowed:  # not so in a child
+            _borrowed.remove(give_back)
 
 
 def _put_back(before: dict[signal.Signals, Any]) -> None:

@@ -135,10 +135,11 @@ class _Crew:
 def _stopped_by_signals(crew: _Crew) -> Iterator[None]:
     signals = own_signals()
     loop = asyncio.get_running_loop()
-    try:
-        for each in signals:
-            loop.add_signal_handler(each, crew.stop)
-        yield
-    finally:
-        for each in signals:
-            loop.remove_signal_handler(each)
+    with borrowed(signals):  # so that the loop's own end is handled as its beginning was
+        try:
+            for each in signals:
+                loop.add_signal_handler(each, crew.stop)
+            yield
+        finally:
+            for each in signals:
+                loop.remove_signal_handler(each)

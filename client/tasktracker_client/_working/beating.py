@@ -16,6 +16,7 @@ from tasktracker_client._working.held import Held
 from tasktracker_client._working.keeper import Keeper, ThreadBeats
 
 _LOOK_SECONDS: Final = 0.25
+_STDOUT: Final = 1
 
 
 class _Beating:
@@ -80,8 +81,8 @@ def main() -> None:
     lines = iter(sys.stdin.buffer.readline, b"")
     if not (setup := next(lines, b"")):
         return  # the parent has gone on without it
-    parent = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what else prints is not for the parent
+    parent = os.fdopen(os.dup(_STDOUT), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)  # what else prints is not for the parent
     beating = _Beating(msgspec.json.decode(setup, type=Setup), parent)
     threading.Thread(target=_look, args=(beating, os.getppid()), daemon=True).start()
     decoder = msgspec.json.Decoder(Change)

@@ -116,8 +116,15 @@ class ProcessBeats:
         for held in list(self._held.values()):
             self._tell(held, is_held=True)
         name = "tasktracker-heartbeats"
-        self._reader = threading.Thread(target=self._listen, args=(process,), name=name, daemon=True)
-        self._reader.start()
+        reader = threading.Thread(target=self._listen, args=(process,), name=name, daemon=True)
+        try:
+            reader.start()
+        except RuntimeError as error:  # no more threads here: perhaps there is one when the next job begins
+            self._process = None
+            _end(process)
+            logger.error("nothing sends heartbeats: %s", error)
+            return
+        self._reader = reader
 
     def _tell(self, held: Held, *, is_held: bool) -> None:
         hold = held.hold
@@ -136,19 +143,22 @@ class ProcessBeats:
     def _listen(self, process: "subprocess.Popen[bytes]") -> None:
         began = time.monotonic()
         assert process.stdout is not None  # noqa: S101 - it was asked for
-        with process.stdout:
-            for line in process.stdout:
-                self._heard(line)
-        if time.monotonic() - began > _HEALTHY_SECONDS:
-            self._failures = 0
-        with self._lock:
-            if self._process is process:
-                self._process = None
-        _end(process)
-        self._start_again()
+        try:
+            with process.stdout:
+                for line in process.stdout:
+                    self._heard(line)
+        finally:
+            if time.monotonic() - began > _HEALTHY_SECONDS:
+                self._failures = 0
+            with self._lock:
+                if self._process is process:
+                    self._process = None
+            _end(process)
+            self._start_again()
 
     def _heard(self, line: bytes) -> None:
-        with suppress(msgspec.MsgspecError):  # what somebody's code prints as Python starts is none of ours
+        # What somebody's code prints as Python starts is none of ours.
+        with suppress(msgspec.MsgspecError, ValueError):
             word = _read_word(line)
             self._failures = 0
             held = self._held.get((word.task_id, word.attempt))

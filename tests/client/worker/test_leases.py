@@ -150,7 +150,9 @@ def test_what_others_print_as_python_starts_is_passed_over(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text("print('hello')")
+    (tmp_path / "sitecustomize.py").write_text(
+        'import os\nos.write(1, b\'hello\\n{"task_id":"\\xe9"}\\n\')\nos.close(2)'
+    )
     monkeypatch.syspath_prepend(tmp_path)
     client.register(task_type)
     with one(worker(lease_seconds=5, heartbeats="process")) as job:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,3 +141,34 @@ def test_a_pool_whose_job_can_not_end_is_stopped_in_time(
         began = time.monotonic()
     assert time.monotonic() - began < 15.0
     assert wait_for(lambda: client.get(task).status == "pending", SECONDS), "its lease does not lapse"
+
+
+def test_a_programs_own_handler_is_back_before_the_loop_has_ended(
+    client: TaskTracker, url: str, task_type: str
+) -> None:
+    """The loop waits for a thread of a job that was released; a signal meanwhile is the program's."""
+    task = client.register(task_type)
+    heard: list[int] = []
+    pool = WorkerPool(concurrency=1, pool="tasks", grace_seconds=0.2)
+
+    @pool.task(task_type)
+    async def work(job: AsyncJob[Any]) -> None:
+        await job.progress(begun=True)
+        await asyncio.to_thread(time.sleep, 4)
+
+    def stop_and_signal() -> None:
+        assert wait_for(lambda: bool(client.get(task).last_seq_id), SECONDS)
+        pool.stop()
+        assert wait_for(lambda: client.get(task).status == "pending", SECONDS)
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    stopping = threading.Thread(target=stop_and_signal)
+    try:
+        stopping.start()
+        pool.run(url)
+    finally:
+        stopping.join()
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]
