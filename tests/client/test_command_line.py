@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from services import free_port
 from tasktracker_client import TaskTracker
 
 from .command_line import COMMAND, SECONDS, Shell, environ
@@ -231,9 +232,7 @@ def test_stats_are_figures_by_type(shell: Shell, kind: str) -> None:
 
 
 def test_a_service_that_is_not_there_is_one_line_and_a_code_of_its_own() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    nowhere = f"http://127.0.0.1:{port}"
+    nowhere = f"http://127.0.0.1:{free_port()}"
     ran = Shell("http://127.0.0.1:2").run("list", "--url", nowhere)
 
     assert ran.code == 6

@@ -13,7 +13,7 @@ from uuid import uuid4
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from services import wait_for
+from services import free_port, wait_for
 from tasktracker_client import Task, TaskTracker
 
 from .command_line import COMMAND, SECONDS, Shell, environ
@@ -256,8 +256,7 @@ def test_stdin_goes_to_the_command(shell: Shell, task_id: str) -> None:
 def test_without_a_task_the_command_is_not_run_unless_asked_for(
     shell: Shell, api: TaskTracker, task_id: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        nowhere = Shell(f"http://127.0.0.1:{taken.getsockname()[1]}")
+    nowhere = Shell(f"http://127.0.0.1:{free_port()}")
     api.register("cmd", task_id=task_id)
     exists, away = shell.run("run", "cmd", "--id", task_id, "--run-anyway", "--", "echo", "hi"), nowhere
     away_ran = away.run("run", "cmd", "--", "echo", "hi")

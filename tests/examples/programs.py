@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,10 +77,3 @@ def python(url: str, folder: Path, *arguments: str) -> Iterator[Program]:
     """The same for one in Python."""
     with running(url, folder, sys.executable, *arguments) as program:
         yield program
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

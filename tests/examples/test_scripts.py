@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from examples.programs import EXAMPLES, Program, free_port, python, running
-from services import Service, wait_for
+from examples.programs import EXAMPLES, Program, python, running
+from services import Service, free_port, wait_for
 from tasktracker_client import TaskFailed, TaskTracker
 
 LINES_OF_USER_CODE = 15

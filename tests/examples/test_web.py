@@ -11,8 +11,8 @@ import pytest
 
 from examples import browsers
 from examples.browsers import browser
-from examples.programs import Program, free_port, python
-from services import Service, wait_for
+from examples.programs import Program, python
+from services import Service, free_port, wait_for
 
 SECONDS = 60.0
 NEEDS_BROWSER = "the page runs in Chromium, which needs chromedriver"

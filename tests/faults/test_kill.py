@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -15,7 +14,7 @@ import redis
 from faults.calling import Caller, started
 from faults.load import Worker, assert_whole
 from faults.stores import grow_old, keys_left
-from services import Service, wait_for
+from services import Service, free_port, wait_for
 
 tasks = pytest.mark.parametrize("tasks", [200, pytest.param(1_000, marks=pytest.mark.slow)])
 AT_ONCE = 24
@@ -76,12 +75,6 @@ def assert_redis_is_clean(redis_url: str, prefix: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         grow_old(client, prefix)
         assert wait_for(lambda: not keys_left(client, prefix), 20), keys_left(client, prefix)
-
-
-def free_port() -> int:
-    """A port that a service can be started on again and again."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])
 
 
 def run(

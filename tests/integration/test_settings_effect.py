@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis
 
-from services import Databases, Service, own_keys, wait_for
+from services import Databases, Service, free_port, own_keys, wait_for
 from tasktracker_server.settings import SETTINGS
 from wire.driver import TASKS, Driver, Held
 from wire.rawhttp import Connection
@@ -364,9 +364,7 @@ def test_a_stuck_database_is_given_up_in_time_and_takes_no_more_connections_than
 def test_it_has_the_port_given_and_ends_in_time_and_its_log_tells_what_was_asked_for(
     databases: Databases, redis_url: str, own_name: str, level: str, form: str, told: str
 ) -> None:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {"log_level": level, "log_format": form, "shutdown_seconds": SHUTDOWN_SECONDS}
 
     with started(databases, redis_url, f"{own_name}:{level}", settings, port=port) as one:

@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import msgspec
 from tasktracker_client._exceptions import FailJob
 from tasktracker_client._pools.annotations import params_type
 from tasktracker_client._pools.shutdown import ShutDown
+from tasktracker_client._pools.signals import in_main_thread
 from tasktracker_client._working.async_job import AsyncJob
 from tasktracker_client._working.job import Job, JobState
 
@@ -92,9 +92,7 @@ def _told(escaped: BaseException) -> str:
 
 
 def _is_interrupt(escaped: BaseException) -> bool:
-    """Of the main thread, where signals arrive."""
-    is_main = threading.current_thread() is threading.main_thread()
-    return is_main and isinstance(escaped, ShutDown | KeyboardInterrupt | GeneratorExit)
+    return in_main_thread() and isinstance(escaped, ShutDown | KeyboardInterrupt | GeneratorExit)
 
 
 def _is_cancelled(escaped: BaseException) -> bool:

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any, Final
 
 from tasktracker_client._logging import logger
-from tasktracker_client._pools.signals import SIGNALS, borrowed
+from tasktracker_client._pools.signals import SIGNALS, borrowed, in_main_thread
 
 _UNINTERRUPTED_SECONDS: Final = 2
 _SAME_MOMENT_SECONDS: Final = 0.2
@@ -53,7 +53,7 @@ class Shutdown:
     @contextmanager
     def handling(self, signals: tuple[signal.Signals, ...] = SIGNALS) -> Iterator[None]:
         """Handle the signals in this block; outside the main thread, where nobody can, leave them."""
-        if threading.current_thread() is not threading.main_thread():
+        if not in_main_thread():
             yield
             return
         timer = threading.Thread(target=self._time, name="tasktracker-shutdown", daemon=True)

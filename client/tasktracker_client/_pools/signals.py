@@ -12,9 +12,14 @@ _borrowed: Final[list[Callable[[], None]]] = []
 """How each block that is open gives its signals back."""
 
 
+def in_main_thread() -> bool:
+    """Whether this is where signals arrive, and the only place where they can be handled."""
+    return threading.current_thread() is threading.main_thread()
+
+
 def own_signals() -> tuple[signal.Signals, ...]:
-    """Those a pool is ended by; none outside the main thread, where nobody can handle them."""
-    return SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    """Those a pool is ended by; none outside the main thread."""
+    return SIGNALS if in_main_thread() else ()
 
 
 @contextmanager

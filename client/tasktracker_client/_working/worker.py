@@ -88,6 +88,7 @@ class _WorkerState:
     @contextmanager
     def _taking(self) -> Iterator[None]:
         """Claims have a name, to be asked for again: two at once would be one, and get the same task."""
+        self._keeper.check_process()
         me = object()
         try:
             self._takers.append(me)
@@ -173,7 +174,6 @@ class Worker(_WorkerState):
 
     def take(self, wait_seconds: int) -> Job[JsonObject] | None:
         """The same for a caller that does several jobs at once, and sees to each of them."""
-        self._keeper.check_process()
         with self._taking():
             flow = self._claims.claim(wait_seconds, self._stop.is_set)
             task = drive(flow, self._config, self._http, sleep=self._stop.sleep)
@@ -252,7 +252,6 @@ class AsyncWorker(_WorkerState):
 
     async def take(self, wait_seconds: int) -> AsyncJob[JsonObject] | None:
         """The same for a caller that does several jobs at once, and sees to each of them."""
-        self._keeper.check_process()
         with self._taking():
             flow = self._claims.claim(wait_seconds, self._stop.is_set)
             task = await adrive(flow, self._config, self._http)

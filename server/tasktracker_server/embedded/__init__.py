@@ -12,10 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tasktracker_server.embedded.accounts import Account
 from tasktracker_server.embedded.errors import EmbeddedError, NotInstalled
 from tasktracker_server.embedded.locks import mark_ephemeral
-from tasktracker_server.embedded.places import check_place, check_reachable, open_data_dir
+from tasktracker_server.embedded.places import check_place, open_reachable
 from tasktracker_server.embedded.postgres import Postgres
 from tasktracker_server.embedded.sharing import Share
 from tasktracker_server.embedded.store import Store
@@ -45,9 +44,7 @@ def running(
     Raises:
         EmbeddedError: they can't run here.
     """
-    folder = open_data_dir(data_dir)
-    account = Account.of(folder)
-    check_reachable(folder, account)
+    folder, account = open_reachable(data_dir)
     wanted: dict[type[Store], bool] = {Postgres: postgres, Valkey: redis}
     with ExitStack() as shares:
         urls: dict[type[Store], str] = {}

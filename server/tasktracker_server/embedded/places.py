@@ -48,6 +48,14 @@ def check_reachable(folder: Path, account: Account) -> None:
         )
 
 
+def open_reachable(data_dir: Path) -> tuple[Path, Account]:
+    """The directory, made if need be, and the account that its stores run under, which can enter it."""
+    folder = open_data_dir(data_dir)
+    account = Account.of(folder)
+    check_reachable(folder, account)
+    return folder, account
+
+
 def check_place(data_dir: Path) -> None:
     """Refuse a directory where stores can't be kept; one that is not there yet is made for a moment.
 
@@ -57,8 +65,7 @@ def check_place(data_dir: Path) -> None:
     folder = data_dir.expanduser().resolve()
     missing = [place for place in (folder, *folder.parents) if not os.path.exists(place)]
     try:
-        open_data_dir(folder)
-        check_reachable(folder, Account.of(folder))
+        open_reachable(folder)
     finally:
         for place in missing:
             with suppress(OSError):
